@@ -1,0 +1,1 @@
+"""espomail: e-mail to case, from cron."""

@@ -1,0 +1,73 @@
+"""Every trouble that espomail expects, each class with the exit code that it ends a command with.
+
+The codes are those of sysexits.h; help texts and the reference take them from here. A message says what
+failed (mailbox, folder, UID, file and line) and what to do next.
+"""
+
+from typing import ClassVar
+
+
+class EspomailError(Exception):
+    """The root of the tree: expected trouble, told to people in one line."""
+
+    exit_code: ClassVar[int] = 70
+    meaning: ClassVar[str] = "a fault of the program"
+
+
+class DoneInPart(EspomailError):
+    exit_code = 1
+    meaning = "done in part: a mailbox or an SMTP server failed, or a message was parked or refused for good"
+
+
+class WrongUsage(EspomailError):
+    exit_code = 2
+    meaning = "wrong usage"
+
+
+class UnusableInput(EspomailError):
+    exit_code = 65
+    meaning = "unusable input"
+
+
+class NotFound(EspomailError):
+    """No such record, mailbox or file, or none that the acting user may read: the text is the same."""
+
+    exit_code = 66
+    meaning = "no such case, e-mail, mailbox, file"
+
+
+class ServerTrouble(EspomailError):
+    """What a server said, or failed to say. `is_temporary` is decided once, at the edge; unknown means temporary."""
+
+    exit_code = 69
+    meaning = "a server cannot be reached or refuses"
+
+    def __init__(self, said: str, *, is_temporary: bool = True) -> None:
+        super().__init__(said)
+        self.said = said
+        self.is_temporary = is_temporary
+
+
+class TryAgainLater(EspomailError):
+    exit_code = 75
+    meaning = "try again later: another run holds the lock, or the database is in use or not yet upgraded"
+
+
+class NotPermitted(EspomailError):
+    exit_code = 77
+    meaning = "not permitted"
+
+
+class LoginRefused(ServerTrouble):
+    exit_code = 77
+    meaning = "a login refused by a server"
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said, is_temporary=False)
+
+
+class WrongConfiguration(EspomailError):
+    """The configuration is wrong or missing, or the database is newer than the program."""
+
+    exit_code = 78
+    meaning = "the configuration is wrong or missing, or the database is newer than the program"
