@@ -142,8 +142,8 @@ class Imap(Server, frozen=True, kw_only=True):
         Meta(description="What happens to the mail on the server once it is safe here."),
     ] = "keep"
     portion: Annotated[int, Meta(ge=1, description="Messages a run; the rest comes with the next.")] = 500
-    max_size: Annotated[Size, Meta(description="Of larger mail only the headers are taken.")] = Size(
-        25 * 1024**2
+    max_size: Annotated[Size, Meta(description="Of larger mail only the headers are taken.")] = field(
+        default_factory=lambda: Size.parse("25M")
     )
 
 
@@ -225,7 +225,7 @@ class Mailbox(Section, frozen=True, kw_only=True):
     ] = False
     group_folder: Annotated[str | None, Meta(description="The group folder that its mail goes to.")] = None
     folder: Annotated[str | None, Meta(description="The user's own folder for what arrives here.")] = None
-    case: CaseRules = CaseRules()
+    case: CaseRules = field(default_factory=CaseRules)
     auto_reply: AutoReply | None = None
 
     @property
@@ -276,11 +276,15 @@ class Filter(Section, frozen=True, kw_only=True):
 class AutoReplyLimits(Section, frozen=True, kw_only=True):
     """How many auto-replies may be queued, so that no loop lasts."""
 
-    per_address: Annotated[Limit, Meta(description="To one address.")] = Limit(5, Duration(hours=2))
-    per_domain: Annotated[Limit, Meta(description="To all addresses of one domain.")] = Limit(
-        50, Duration(hours=1)
+    per_address: Annotated[Limit, Meta(description="To one address.")] = field(
+        default_factory=lambda: Limit.parse("5 in 2h")
     )
-    total: Annotated[Limit, Meta(description="Altogether.")] = Limit(500, Duration(hours=1))
+    per_domain: Annotated[Limit, Meta(description="To all addresses of one domain.")] = field(
+        default_factory=lambda: Limit.parse("50 in 1h")
+    )
+    total: Annotated[Limit, Meta(description="Altogether.")] = field(
+        default_factory=lambda: Limit.parse("500 in 1h")
+    )
 
 
 class Authentication(Section, frozen=True, kw_only=True):
@@ -309,12 +313,14 @@ class Config(Section, frozen=True, kw_only=True):
     ] = None
     quiet_after: Annotated[
         Duration, Meta(description="Older mail is taken in without notifications and auto-replies.")
-    ] = Duration(days=2)
+    ] = field(default_factory=lambda: Duration.parse("2d"))
     personal_mailbox_hosts: Annotated[
         tuple[str, ...],
         Meta(description="Servers that users may set up mailboxes on.", examples=[["imap.example.com:993"]]),
     ] = ()
-    secret_key_file: Annotated[Path, Meta(description="Encrypts what users store.")] = Path("secret.key")
+    secret_key_file: Annotated[Path, Meta(description="Encrypts what users store.")] = field(
+        default_factory=lambda: Path("secret.key")
+    )
     teams: dict[str, Team] = {}
     users: dict[str, User] = {}
     roles: dict[str, Role] = {}
@@ -324,5 +330,5 @@ class Config(Section, frozen=True, kw_only=True):
     mailboxes: dict[str, Mailbox]
     group_folders: dict[str, GroupFolder] = {}
     filters: tuple[Filter, ...] = ()
-    auto_reply_limits: AutoReplyLimits = AutoReplyLimits()
+    auto_reply_limits: AutoReplyLimits = field(default_factory=AutoReplyLimits)
     authentication: Authentication = Authentication()
