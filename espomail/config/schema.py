@@ -324,8 +324,8 @@ class Config(Section, frozen=True, kw_only=True):
     teams: dict[str, Team] = {}
     users: dict[str, User] = {}
     roles: dict[str, Role] = {}
-    templates: Annotated[Path, Meta(description="The folder of NAME.txt.j2 and NAME.html.j2.")] = Path(
-        "templates"
+    templates: Annotated[Path, Meta(description="The folder of NAME.txt.j2 and NAME.html.j2.")] = field(
+        default_factory=lambda: Path("templates")
     )
     mailboxes: dict[str, Mailbox]
     group_folders: dict[str, GroupFolder] = {}
