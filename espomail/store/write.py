@@ -1,0 +1,137 @@
+"""The one place that changes rows in bulk: `Changes` in, a few `executemany` out."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from espomail.store.changes import Add, Change, Key, Put, Remove, Row, Set
+from espomail.store.fields import JsonField, UtcField
+from espomail.store.models import TABLES, Table, database
+
+Statement = tuple[str, list[tuple[Any, ...]]]
+
+
+class Columns:
+    """How the rows of one table become parameters of a statement."""
+
+    def __init__(self, model: type[Table]) -> None:
+        fields = model._meta.sorted_fields
+        self.table = f'"{model._meta.table_name}"'
+        self.names = tuple(field.name for field in fields)
+        self.quoted = {field.name: f'"{field.column_name}"' for field in fields}
+        self.defaults = {field.name: field.default for field in fields}
+        self.convert: dict[str, Callable[[Any], Any]] = {
+            field.name: field.db_value for field in fields if isinstance(field, UtcField | JsonField)
+        }
+        self.key = tuple(field.name for field in model._meta.get_primary_keys())  # type: ignore[no-untyped-call]
+
+    def parameters(self, row: Row, names: tuple[str, ...]) -> tuple[Any, ...]:
+        convert = self.convert
+        return tuple(convert[name](row[name]) if name in convert else row[name] for name in names)
+
+    def key_of(self, row: Row) -> Key:
+        return tuple(row[name] for name in self.key)
+
+
+@cache
+def columns_of(model: type[Table]) -> Columns:
+    return Columns(model)
+
+
+def apply(changes: Iterable[Change]) -> None:
+    """Write the changes, in the order in which tables depend on each other. The caller holds the transaction.
+
+    Later changes of one row win over earlier ones, and are folded into the row when it is new itself.
+    """
+    for sql, parameters in statements(changes):
+        database.cursor().executemany(sql, parameters)
+
+
+def statements(changes: Iterable[Change]) -> Iterator[Statement]:
+    """The statements that carry out the changes."""
+    added: defaultdict[type[Table], dict[Key, dict[str, Any]]] = defaultdict(dict)
+    replaced: defaultdict[type[Table], dict[Key, Row]] = defaultdict(dict)
+    updated: defaultdict[type[Table], dict[Key, dict[str, Any]]] = defaultdict(dict)
+    removed: defaultdict[type[Table], list[Key]] = defaultdict(list)
+    for one in changes:
+        match one:
+            case Add(model, row):
+                columns = columns_of(model)
+                key = columns.key_of(row)
+                if key in added[model]:
+                    raise ValueError(f"{model.__name__} {key} is added twice")
+                added[model][key] = {**columns.defaults, **row}
+            case Put(model, row):
+                replaced[model][columns_of(model).key_of(row)] = row
+            case Set(model, key, values):
+                new = added[model].get(key)
+                (updated[model].setdefault(key, {}) if new is None else new).update(values)
+            case Remove(model, key):
+                removed[model].append(key)
+    for model in TABLES:
+        yield from _inserts(model, added[model])
+        yield from _upserts(model, replaced[model])
+    for model in TABLES:
+        yield from _updates(model, updated[model])
+    for model in reversed(TABLES):
+        yield from _deletes(model, removed[model])
+
+
+def _inserts(model: type[Table], rows: dict[Key, dict[str, Any]]) -> Iterator[Statement]:
+    if rows:
+        columns = columns_of(model)
+        _refuse_unknown(columns, rows.values())
+        yield _insert(columns), [columns.parameters(row, columns.names) for row in rows.values()]
+
+
+def _upserts(model: type[Table], rows: dict[Key, Row]) -> Iterator[Statement]:
+    if rows:
+        columns = columns_of(model)
+        _refuse_unknown(columns, rows.values())
+        key = ", ".join(columns.quoted[name] for name in columns.key)
+        others = ", ".join(
+            f"{quoted} = excluded.{quoted}"
+            for name, quoted in columns.quoted.items()
+            if name not in columns.key
+        )
+        complete = [{**columns.defaults, **row} for row in rows.values()]
+        yield (
+            f"{_insert(columns)} ON CONFLICT ({key}) DO UPDATE SET {others}",
+            [columns.parameters(row, columns.names) for row in complete],
+        )
+
+
+def _updates(model: type[Table], rows: dict[Key, dict[str, Any]]) -> Iterator[Statement]:
+    if rows:
+        columns = columns_of(model)
+        _refuse_unknown(columns, rows.values())
+        by_names: defaultdict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
+        for key, values in rows.items():
+            names = tuple(values)
+            by_names[names].append((*columns.parameters(values, names), *key))
+        for names, parameters in by_names.items():
+            fields = ", ".join(f"{columns.quoted[name]} = {database.param}" for name in names)
+            yield f"UPDATE {columns.table} SET {fields} WHERE {_by_key(columns)}", parameters
+
+
+def _deletes(model: type[Table], keys: list[Key]) -> Iterator[Statement]:
+    if keys:
+        columns = columns_of(model)
+        yield f"DELETE FROM {columns.table} WHERE {_by_key(columns)}", keys
+
+
+def _insert(columns: Columns) -> str:
+    names = ", ".join(columns.quoted.values())
+    marks = ", ".join([database.param] * len(columns.names))
+    return f"INSERT INTO {columns.table} ({names}) VALUES ({marks})"
+
+
+def _by_key(columns: Columns) -> str:
+    return " AND ".join(f"{columns.quoted[name]} = {database.param}" for name in columns.key)
+
+
+def _refuse_unknown(columns: Columns, rows: Iterable[Row]) -> None:
+    unknown = {name for row in rows for name in row} - set(columns.names)
+    if unknown:
+        raise ValueError(f"{columns.table} has no {', '.join(sorted(unknown))}")
