@@ -1,0 +1,76 @@
+"""What the rules know besides the database: the configuration, the time, our keys. Made once for each run."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, tzinfo
+from functools import cached_property
+
+from espomail.config.schema import Config, Mailbox, User
+from espomail.mail.templating import Templates
+from espomail.store.models import Installation, TokenKey
+
+
+class Context:
+    """The run's one view of configuration, clock and keys. `now` is aware, UTC, and stands still."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        now: datetime,
+        zone: tzinfo,
+        installation_id: str,
+        token_keys: Mapping[str, bytes],
+        templates: Templates,
+        answer_old: bool = False,
+    ) -> None:
+        self.config = config
+        self.now = now.astimezone(UTC).replace(microsecond=0)
+        self.zone = zone
+        self.installation_id = installation_id
+        self.token_keys = token_keys
+        self.templates = templates
+        self.answer_old = answer_old
+
+    @classmethod
+    def of_installation(
+        cls, config: Config, *, now: datetime, zone: tzinfo, templates: Templates, answer_old: bool = False
+    ) -> "Context":
+        """With the keys that stand in the open database."""
+        return cls(
+            config,
+            now=now,
+            zone=zone,
+            installation_id=Installation.get().id,
+            token_keys={str(key.id): bytes(key.key) for key in TokenKey.select().order_by(TokenKey.id)},
+            templates=templates,
+            answer_old=answer_old,
+        )
+
+    @property
+    def today(self) -> date:
+        """The day in the configured time zone."""
+        return self.now.astimezone(self.zone).date()
+
+    @cached_property
+    def users_by_address(self) -> Mapping[str, User]:
+        """Whose an address is, in lower case."""
+        return {address.lower(): user for user in self.config.users.values() for address in user.emails}
+
+    @cached_property
+    def group_mailboxes_by_address(self) -> Mapping[str, Mailbox]:
+        return {box.own_address: box for box in self.config.mailboxes.values() if box.kind == "group"}
+
+    @cached_property
+    def mailbox_addresses(self) -> frozenset[str]:
+        """The addresses of all our mailboxes, group and personal."""
+        return frozenset(box.own_address for box in self.config.mailboxes.values())
+
+    def team_users(self, team: str, position: str | None = None) -> Iterator[User]:
+        """A team's active users in the order of the configuration; with a position, those who hold it."""
+        for user in self.config.users.values():
+            if user.active and team in user.positions and position in (None, user.positions[team]):
+                yield user
+
+    def user(self, key: str) -> User | None:
+        """The user, if there still is one of that key."""
+        return self.config.users.get(key)
