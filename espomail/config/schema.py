@@ -18,7 +18,9 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Security = Literal["tls", "starttls", "none"]
 Level = Literal["no", "own", "team", "all"]
 Reach = Literal["no", "team", "all"]
-Distribution = Literal["direct-assignment", "round-robin", "less-busy", "least-busy", "none"]
+Distribution = Literal["direct-assignment", "round-robin", "less-busy", "none"]
+
+SECRET_SOURCES = ("password", "password_file", "password_env", "password_command")
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -50,7 +52,7 @@ class Team(Section, frozen=True, kw_only=True):
 class User(Section, frozen=True, kw_only=True):
     """Somebody who works here. The order of the users is the order of distribution."""
 
-    key: str = ""  # the name of the entry; filled in by load
+    key: str = field(default="", name="(key)")  # the name of the entry; filled in by load
     name: Annotated[str, Meta(description="The full name.", examples=["Anna Novak"])] = ""
     emails: Annotated[
         tuple[str, ...], Meta(description="The user's own addresses.", examples=[["anna@example.com"]])
@@ -80,17 +82,17 @@ class Rights(Section, frozen=True, kw_only=True):
     """What a role may do with one kind of record."""
 
     create: Annotated[bool, Meta(description="May make new ones.")] = False
-    read: Annotated[Level | bool, Meta(description="Which ones may be read.")] = "no"
-    edit: Annotated[Level | bool, Meta(description="Which ones may be changed.")] = "no"
-    delete: Annotated[Level | bool, Meta(description="Which ones may be deleted, for everybody.")] = "no"
-    stream: Annotated[Level | bool, Meta(description="Whose Stream may be read.")] = "no"
+    read: Annotated[Level, Meta(description="Which ones may be read.")] = "no"
+    edit: Annotated[Level, Meta(description="Which ones may be changed.")] = "no"
+    delete: Annotated[Level, Meta(description="Which ones may be deleted, for everybody.")] = "no"
+    stream: Annotated[Level, Meta(description="Whose Stream may be read.")] = "no"
 
 
 class Role(Section, frozen=True, kw_only=True):
     """A set of rights. A missing entry means no."""
 
     group_mailbox: Annotated[
-        Reach | bool, Meta(description="From which shared group mailboxes the user may send.")
+        Reach, Meta(description="From which shared group mailboxes the user may send.")
     ] = "no"
     personal_mailbox: Annotated[bool, Meta(description="May set up mailboxes of one's own.")] = False
     email: Rights = Rights()
@@ -104,6 +106,7 @@ class Role(Section, frozen=True, kw_only=True):
 class Server(Section, frozen=True, kw_only=True):
     """How a mail server is reached and signed in to. One of the password keys says where the secret is."""
 
+    place: str = field(default="", name="(place)")  # where it stands in the file; filled in by load
     host: Annotated[str, Meta(description="The server's name.", examples=["imap.example.com"])]
     port: Annotated[
         Port | None, Meta(description="Default: 993, 143 (IMAP), 465, 587, 25 (SMTP) by security.")
@@ -120,6 +123,18 @@ class Server(Section, frozen=True, kw_only=True):
         tuple[str, ...] | None,
         Meta(description="A program that prints the secret.", examples=[["pass", "show", "mail/support"]]),
     ] = None
+
+    @property
+    def secret_sources(self) -> tuple[str, ...]:
+        """The password keys that are given. After load there is one, or none for a server without sign-in."""
+        return tuple(key for key in SECRET_SOURCES if getattr(self, key) is not None)
+
+    def __repr__(self) -> str:
+        shown = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        masked = (
+            f"{name}={'********' if name == 'password' and value else repr(value)}" for name, value in shown
+        )
+        return f"{type(self).__name__}({', '.join(masked)})"
 
 
 class MoveTo(Section, frozen=True, kw_only=True):
@@ -166,7 +181,9 @@ class CaseRules(Section, frozen=True, kw_only=True):
     """Email-to-Case: how cases are made of a group mailbox's mail."""
 
     create: Annotated[bool, Meta(description="Make a case of each new thread.")] = False
-    distribution: Annotated[Distribution, Meta(description="How new cases are assigned.")] = "none"
+    distribution: Annotated[
+        Distribution, Meta(description="How new cases are assigned. `least-busy` is `less-busy`.")
+    ] = "none"
     assign_to: Annotated[str | None, Meta(description="The user, for direct-assignment.")] = None
     team: Annotated[
         str | None, Meta(description="The team that gets the cases. Default: the mailbox's only team.")
@@ -186,7 +203,7 @@ class CaseRules(Section, frozen=True, kw_only=True):
         ),
     ] = "thread"
     storm: Annotated[Limit, Meta(description="Beyond so many mails of one sender no new cases are made.")] = (
-        Limit(20, Duration(hours=1))
+        field(default_factory=lambda: Limit.parse("20 in 1h"))
     )
 
 
@@ -207,7 +224,7 @@ class AutoReply(Section, frozen=True, kw_only=True):
 class Mailbox(Section, frozen=True, kw_only=True):
     """A mailbox that is read: of a group (support@) or of one user."""
 
-    key: str = ""  # the name of the entry; filled in by load
+    key: str = field(default="", name="(key)")  # the name of the entry; filled in by load
     kind: Annotated[Literal["group", "personal"], Meta(description="Whose mailbox it is.")]
     address: Annotated[
         str | None,
@@ -272,6 +289,11 @@ class Filter(Section, frozen=True, kw_only=True):
     mark_read: Annotated[bool, Meta(description="Nobody finds the mail unread.")] = False
     skip_notification: Annotated[bool, Meta(description="The mail notifies nobody.")] = False
 
+    @property
+    def group_folder(self) -> str | None:
+        """The group folder that the filter moves mail to."""
+        return self.action.group_folder if isinstance(self.action, ToGroupFolder) else None
+
 
 class AutoReplyLimits(Section, frozen=True, kw_only=True):
     """How many auto-replies may be queued, so that no loop lasts."""
@@ -332,3 +354,8 @@ class Config(Section, frozen=True, kw_only=True):
     filters: tuple[Filter, ...] = ()
     auto_reply_limits: AutoReplyLimits = field(default_factory=AutoReplyLimits)
     authentication: Authentication = Authentication()
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite database; after load its path is absolute."""
+        return Path(self.database.removeprefix("sqlite:///"))

@@ -1,0 +1,51 @@
+"""Whether text of the configuration is an address, a domain or a server."""
+
+import re
+
+LOCAL_PART = r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
+LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+DOMAIN = rf"{LABEL}(?:\.{LABEL})*"
+
+PLAIN_ADDRESS = re.compile(rf"{LOCAL_PART}@{DOMAIN}", re.ASCII | re.IGNORECASE)
+PLAIN_DOMAIN = re.compile(DOMAIN, re.ASCII | re.IGNORECASE)
+
+
+def is_address(text: str) -> bool:
+    """A bare address (RFC 5321 §4.1.2, RFC 6531). A domain of one label, such as localhost, will do."""
+    if text.isascii():
+        return bool(PLAIN_ADDRESS.fullmatch(text)) and len(text) <= 254
+    from email_validator import (
+        EmailNotValidError,
+        validate_email,
+    )  # 20 ms, spared to those who need ASCII only
+
+    try:
+        validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return False
+    return True
+
+
+def is_domain(text: str) -> bool:
+    """The domain of a mail address, in ASCII or in its own script."""
+    return bool(PLAIN_DOMAIN.fullmatch(text)) if text.isascii() else is_address(f"postmaster@{text}")
+
+
+def is_host(text: str) -> bool:
+    """A server's name or IP address, with no port and no scheme."""
+    if PLAIN_DOMAIN.fullmatch(text):
+        return True
+    from ipaddress import ip_address
+
+    try:
+        ip_address(text)
+    except ValueError:
+        return not text.isascii() and is_domain(text)
+    return True
+
+
+def is_host_and_port(text: str) -> bool:
+    """`imap.example.com:993`; an IPv6 address stands in brackets."""
+    host, _, port = text.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    return is_host(bare) and port.isascii() and port.isdigit() and 0 < int(port) < 65536

@@ -1,0 +1,106 @@
+"""Fills in what a default takes from elsewhere, so that the rest of the program never asks twice."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from espomail.config.schema import AutoReply, Config, Imap, Mailbox, Organisation, Server, Smtp, User
+
+AnyServer = TypeVar("AnyServer", Imap, Smtp)
+
+IMAP_PORTS = {"tls": 993, "starttls": 143, "none": 143}
+SMTP_PORTS = {"tls": 465, "starttls": 587, "none": 25}
+SQLITE = "sqlite:///"
+
+
+def complete(config: Config, folder: Path) -> Config:
+    """The configuration with every default in place, and absolute paths (relative ones start at `folder`).
+
+    It copes with a configuration that is still wrong: what cannot be known stays as it is.
+    """
+    users = {key: _user(key, user) for key, user in config.users.items()}
+    return replace(
+        config,
+        database=_database(config.database, folder),
+        organisation=_organisation(config.organisation),
+        secret_key_file=_absolute(config.secret_key_file, folder),
+        templates=_absolute(config.templates, folder),
+        users=users,
+        mailboxes={key: _mailbox(key, mailbox, users, folder) for key, mailbox in config.mailboxes.items()},
+    )
+
+
+def _database(url: str, folder: Path) -> str:
+    if not url.startswith(SQLITE) or url == SQLITE:
+        return url
+    return f"{SQLITE}{_absolute(Path(url.removeprefix(SQLITE)), folder)}"
+
+
+def _organisation(organisation: Organisation) -> Organisation:
+    return replace(organisation, domains=_lower(organisation.domains))
+
+
+def _user(key: str, user: User) -> User:
+    return replace(user, key=key, name=user.name or key, emails=_lower(user.emails), login=user.login or key)
+
+
+def _mailbox(key: str, mailbox: Mailbox, users: dict[str, User], folder: Path) -> Mailbox:
+    address = mailbox.address.lower() if mailbox.address else _address_of_owner(mailbox, users)
+    imap = _server(mailbox.imap, f"mailboxes.{key}.imap", folder, IMAP_PORTS)
+    smtp = mailbox.smtp and _server(mailbox.smtp, f"mailboxes.{key}.smtp", folder, SMTP_PORTS)
+    case = mailbox.case
+    if case.team is None and len(mailbox.teams) == 1:
+        case = replace(case, team=mailbox.teams[0])
+    return replace(
+        mailbox,
+        key=key,
+        address=address,
+        imap=replace(imap, username=imap.username or address),
+        # A server that is told no secret is one that asks for none: a relay of the house.
+        smtp=smtp and replace(smtp, username=smtp.username or (address if smtp.secret_sources else None)),
+        case=case,
+        auto_reply=mailbox.auto_reply and _auto_reply(mailbox.auto_reply, address),
+    )
+
+
+def _address_of_owner(mailbox: Mailbox, users: dict[str, User]) -> str | None:
+    owner = users.get(mailbox.user) if mailbox.kind == "personal" and mailbox.user else None
+    return owner.emails[0] if owner and owner.emails else None
+
+
+def _server(server: AnyServer, place: str, folder: Path, ports: dict[str, int]) -> AnyServer:
+    return replace(
+        server,
+        place=place,
+        port=server.port or ports[server.security],
+        ca_file=server.ca_file and _absolute(server.ca_file, folder),
+        password_file=server.password_file and _absolute(server.password_file, folder),
+        password_command=server.password_command and _command(server, folder),
+    )
+
+
+def _command(server: Server, folder: Path) -> tuple[str, ...]:
+    program, *arguments = server.password_command or ("",)
+    is_path = "/" in program
+    return (str(_absolute(Path(program), folder)) if is_path else program, *arguments)
+
+
+def _auto_reply(auto_reply: AutoReply, address: str | None) -> AutoReply:
+    return replace(
+        auto_reply,
+        from_address=auto_reply.from_address.lower() if auto_reply.from_address else address,
+        reply_to=auto_reply.reply_to and auto_reply.reply_to.lower(),
+        envelope_sender=auto_reply.envelope_sender and auto_reply.envelope_sender.lower(),
+    )
+
+
+def _absolute(path: Path, folder: Path) -> Path:
+    try:
+        return folder / path.expanduser()
+    except RuntimeError:  # ~somebody, who is not known here
+        return folder / path
+
+
+def _lower(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.lower() for word in words)

@@ -1,0 +1,130 @@
+"""A YAML file as data and as lines: what stands where, and which keys stand there twice."""
+
+from collections.abc import Iterator
+
+import yaml
+
+from espomail.config.faults import Fault, Path
+
+INDICATOR_HINTS = {
+    "found undefined alias": "text that begins with * needs quotes",
+    "could not determine a constructor": "text that begins with ! needs quotes",
+    "cannot start any token": "text that begins with such a character needs quotes; only spaces indent",
+}
+
+
+class NotYamlError(Exception):
+    """The text cannot be read at all. `line` is counted from 1."""
+
+    def __init__(self, line: int, said: str) -> None:
+        super().__init__(said)
+        self.line = line
+        self.said = said
+
+
+class Document:
+    """The content of a file, with the line of each of its keys."""
+
+    def __init__(self, data: object, root: yaml.Node | None, faults: tuple[Fault, ...]) -> None:
+        self.data = data
+        self.faults = faults  # keys that stand there twice or are no text
+        self._root = root
+
+    def line_of(self, path: Path) -> int:
+        """The line, counted from 1, of the key at `path`, or of the nearest thing around it that is there."""
+        node, line = self._root, 1
+        for step in path:
+            found = _inside(node, step)
+            if found is None:
+                break
+            node, line = found
+        return line
+
+
+class _Loader(yaml.CSafeLoader):
+    """Safe YAML, with numbers that Python cannot hold and dates left as the text they are."""
+
+
+def _number_or_text(name: str) -> None:
+    construct = getattr(yaml.constructor.SafeConstructor, f"construct_yaml_{name}")
+
+    def tolerant(loader: _Loader, node: yaml.ScalarNode) -> object:
+        try:
+            return construct(loader, node)
+        except ValueError:
+            return node.value
+
+    _Loader.add_constructor(f"tag:yaml.org,2002:{name}", tolerant)
+
+
+_number_or_text("int")
+_number_or_text("float")
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _loader, node: node.value)
+
+
+def read_document(content: bytes) -> Document:
+    """Reads YAML. Raises NotYamlError when that is not what it is."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise NotYamlError(line, "is not UTF-8 text") from None
+    try:
+        loader = _Loader(text)
+        try:
+            root = loader.get_single_node()
+            faults = tuple(_odd_keys(root, (), ())) if root is not None else ()
+            data = loader.construct_document(root) if root is not None else None
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        raise NotYamlError(_line_of_error(error), _told(error)) from None
+    except yaml.reader.ReaderError as error:
+        raise NotYamlError(text[: error.position].count("\n") + 1, "holds a control character") from None
+    except RecursionError:
+        raise NotYamlError(1, "is nested too deeply, or refers to itself") from None
+    return Document(data, root, faults)
+
+
+def _line_of_error(error: yaml.MarkedYAMLError) -> int:
+    mark = error.problem_mark or error.context_mark
+    return mark.line + 1 if mark else 1
+
+
+def _told(error: yaml.MarkedYAMLError) -> str:
+    # What an alias or a tag is named may be an unquoted password: it is not repeated.
+    problem = error.problem or error.context or "cannot be read"
+    hint = next((hint for start, hint in INDICATOR_HINTS.items() if start in problem), None)
+    return f"is not YAML: {hint or problem}"
+
+
+def _odd_keys(node: yaml.Node, path: Path, around: tuple[yaml.Node, ...]) -> Iterator[Fault]:
+    if any(node is outer for outer in around):
+        raise RecursionError
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _odd_keys(item, (*path, index), (*around, node))
+    elif isinstance(node, yaml.MappingNode):
+        first_lines: dict[str, int] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                yield Fault(path, "a key must be text", line=key.start_mark.line + 1)
+                continue
+            here, line = (*path, key.value), key.start_mark.line + 1
+            if key.value in first_lines and key.tag != "tag:yaml.org,2002:merge":
+                yield Fault(here, f"stands here twice, first in line {first_lines[key.value]}", line=line)
+            elif key.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
+                yield Fault(here, "a key must be text; put it in quotes", line=line)
+            first_lines.setdefault(key.value, line)
+            yield from _odd_keys(value, here, (*around, node))
+
+
+def _inside(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        item = node.value[step]
+        return item, item.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == step:
+                return value, key.start_mark.line + 1
+    return None
