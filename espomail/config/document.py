@@ -11,6 +11,7 @@ INDICATOR_HINTS = {
     "could not determine a constructor": "text that begins with ! needs quotes",
     "cannot start any token": "text that begins with such a character needs quotes; only spaces indent",
 }
+DEEPEST = 100
 
 
 class NotYamlError(Exception):
@@ -99,7 +100,7 @@ def _told(error: yaml.MarkedYAMLError) -> str:
 
 
 def _odd_keys(node: yaml.Node, path: Path, around: tuple[yaml.Node, ...]) -> Iterator[Fault]:
-    if any(node is outer for outer in around):
+    if len(around) > DEEPEST or any(node is outer for outer in around):
         raise RecursionError
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
@@ -112,7 +113,7 @@ def _odd_keys(node: yaml.Node, path: Path, around: tuple[yaml.Node, ...]) -> Ite
                 continue
             here, line = (*path, key.value), key.start_mark.line + 1
             if key.value in first_lines and key.tag != "tag:yaml.org,2002:merge":
-                yield Fault(here, f"stands here twice, first in line {first_lines[key.value]}", line=line)
+                yield Fault(here, f"duplicate key, first in line {first_lines[key.value]}", line=line)
             elif key.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
                 yield Fault(here, "a key must be text; put it in quotes", line=line)
             first_lines.setdefault(key.value, line)
@@ -124,7 +125,7 @@ def _inside(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | 
         item = node.value[step]
         return item, item.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
+        for key, value in reversed(node.value):  # the last one counts, as it does for the data
             if key.value == step:
                 return value, key.start_mark.line + 1
     return None

@@ -76,11 +76,13 @@ def _told(error: "jsonschema_rs.ValidationError", data: object) -> Iterator[Faul
         case "required":
             yield Fault((*path, kind["property"]), "is missing")
         case "additionalProperties":
-            known = _known_keys(error)
+            known = list(_definition(error)["properties"])
             for key in kind["unexpected"]:
-                yield Fault((*path, key), f"is no key that is known here{suggestion(key, known)}")
+                yield Fault((*path, key), f"unknown key{suggestion(key, known)}")
         case "anyOf":
             yield from _nearest_form(error, path, value, data)
+        case "type" if "pattern" in _definition(error):
+            yield Fault(path, f"must be {FORMS_BY_PATTERN[_definition(error)['pattern']]}")
         case name:
             yield Fault(path, _wording(name, kind, value))
 
@@ -152,11 +154,12 @@ def _type_names(form: list["jsonschema_rs.ValidationError"]) -> list[str]:
     return [TYPE_NAMES[name] for name in kind["types"]]
 
 
-def _known_keys(error: "jsonschema_rs.ValidationError") -> list[str]:
+def _definition(error: "jsonschema_rs.ValidationError") -> dict[str, Any]:
+    """The part of the schema that the value does not fit."""
     definition: Any = json_schema()
     for step in tuple(error.schema_path)[:-1]:
         definition = definition[step]
-    return list(definition["properties"])
+    return dict(definition)
 
 
 def _at(data: Any, path: Path) -> object:
