@@ -31,7 +31,7 @@ class Attachment(msgspec.Struct, frozen=True):
 class ParsedMail(msgspec.Struct, frozen=True):
     """A mail as far as intake needs it. What is missing is said (None, empty), never invented."""
 
-    message_id: str  # with its angle brackets, white space removed; made from the bytes where `has_own_id` is false
+    message_id: str  # in angle brackets, without white space; made from the bytes where `has_own_id` is false
     has_own_id: bool
     subject: str  # decoded, one line; empty where there is none
     sender: Address | None  # the first usable address of From
@@ -45,7 +45,7 @@ class ParsedMail(msgspec.Struct, frozen=True):
     body_plain: str  # the text; made from the HTML where the mail has no other
     body_html: str  # sanitised; empty where there is none
     attachments: tuple[Attachment, ...]
-    headers: tuple[tuple[str, str], ...]  # every field in order: (name in lower case, decoded and unfolded value)
+    headers: tuple[tuple[str, str], ...]  # every field in order: (name in lower case, decoded value)
     size: int  # bytes of the raw message
     defects: tuple[str, ...]  # what is odd, in the terms of the standard library where it has one
 

@@ -1,0 +1,150 @@
+"""What of a mail's parts is its text, and what is attached. Only plain text and HTML are ever text."""
+
+import re
+from html import escape
+from typing import Final, NamedTuple
+
+from espomail.mail import charsets, defects, html, params, transfer
+from espomail.mail.structure import Part
+
+_META_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE
+)
+_META_WITHIN_BYTES: Final = 4096
+_LOOKS_LIKE_HTML = re.compile(r"\s*<(?:!doctype html|html)\b", re.IGNORECASE)
+_QUOTES = re.compile(r">*")
+
+
+class Sorted(NamedTuple):
+    """The leaves of a message by what they are for."""
+
+    texts: list[Part]
+    attached: list[Part]
+
+
+class Bodies(NamedTuple):
+    plain: str
+    html: str
+
+
+class _Segment:
+    """A stretch of the mail's text: plain, HTML, or both (the two sides of a multipart/alternative)."""
+
+    def __init__(self) -> None:
+        self.plain: list[str] = []
+        self.html: list[str] = []
+
+
+def sort(parts: list[Part]) -> Sorted:
+    """Which parts are the text. One that has a file name is, when no other part could be."""
+    texts = [part for part in parts if _is_text(part) and not _filename(part)]
+    if not texts:
+        texts = [part for part in parts if _is_text(part)][:1]
+    chosen = {id(part) for part in texts}
+    return Sorted(texts, [part for part in parts if id(part) not in chosen])
+
+
+def disposition(part: Part, hint: str | None = None) -> params.Structured:
+    raw = part.message.field("content-disposition")
+    return params.parse(raw, hint) if raw else params.Structured("", {})
+
+
+def read(texts: list[Part], found: list[str]) -> Bodies:
+    """The text of a mail as plain text and as harmless HTML, each in the order of its parts."""
+    segments: dict[object, _Segment] = {}
+    for part in texts:
+        segment = segments.setdefault(part.alternative or id(part), _Segment())
+        text = text_of(part, found)
+        if not text.strip():
+            continue
+        is_html = part.message.get_content_type() == "text/html"
+        is_html = is_html or (
+            not segment.plain and len(texts) == 1 and _LOOKS_LIKE_HTML.match(text) is not None
+        )
+        side = segment.html if is_html else segment.plain
+        if text not in side:
+            side.append(text)
+    stretches = list(segments.values())
+    plain = [_plain_side(stretch) for stretch in stretches]
+    sanitised = ""
+    if any(stretch.html for stretch in stretches):
+        sanitised = _sanitised(stretches, found)
+    return Bodies("\n\n".join(text for text in plain if text), sanitised)
+
+
+def text_of(part: Part, found: list[str]) -> str:
+    """The decoded text of a leaf, its lines ended by \\n."""
+    declared = part.message.structured_type()
+    data = transfer.content(part.message, found)
+    label = declared.parameters.get("charset")
+    if declared.value == "text/html" and (label is None or charsets.codec_of(label) in (None, "ascii")):
+        meta = _META_CHARSET.search(data, 0, _META_WITHIN_BYTES)
+        label = meta[1].decode("ascii") if meta is not None else label
+    if b"\0" in data and not (label and (charsets.codec_of(label) or "").startswith("utf_")):
+        found.append(defects.NUL_CHARACTERS)
+    text, defect = charsets.decode(data, label)
+    if defect is not None:
+        found.append(defect)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if declared.value == "text/plain" and declared.parameters.get("format", "").lower() == "flowed":
+        return _unflowed(text, delete_space=declared.parameters.get("delsp", "").lower() == "yes")
+    return text
+
+
+def _is_text(part: Part) -> bool:
+    kind = part.message.get_content_type()
+    if kind not in ("text/plain", "text/html") and not kind.startswith("multipart/"):
+        return False
+    return disposition(part).value != "attachment"
+
+
+def _filename(part: Part) -> str:
+    return disposition(part).parameters.get("filename", "") or part.message.structured_type().parameters.get(
+        "name", ""
+    )
+
+
+def _plain_side(segment: _Segment) -> str:
+    texts = segment.plain or [html.text_of(page) for page in segment.html]
+    return "\n\n".join(text.strip("\n").rstrip() for text in texts)
+
+
+def _sanitised(segments: list[_Segment], found: list[str]) -> str:
+    pieces: list[str] = []
+    for segment in segments:
+        for page in segment.html:
+            clean = html.sanitise(page)
+            if clean.defect is not None:
+                found.append(clean.defect)
+                return ""  # a page in parts would pass for the whole
+            pieces.append(clean.html)
+        if not segment.html:
+            pieces.extend(f"<pre>{escape(text.strip(), quote=False)}</pre>" for text in segment.plain)
+    return "\n".join(pieces)
+
+
+def _unflowed(text: str, *, delete_space: bool) -> str:
+    """RFC 3676: lines that end in a blank go on in the next one of the same quoting depth."""
+    lines: list[str] = []
+    open_depth = -1  # of a paragraph that goes on
+    pieces: list[str] = []
+    for line in text.split("\n"):
+        match = _QUOTES.match(line)
+        depth = match.end() if match is not None else 0
+        content = line[depth:]
+        content = content.removeprefix(" ")
+        if pieces and depth != open_depth:
+            lines.append("".join(pieces))
+            pieces = []
+        if not pieces:
+            pieces = [">" * depth + " " if depth else ""]
+        flows = content.endswith(" ") and content != "-- "
+        pieces.append(content[:-1] if flows and delete_space else content)
+        open_depth = depth
+        if not flows:
+            lines.append("".join(pieces))
+            pieces = []
+    if pieces:
+        lines.append("".join(pieces))
+    return "\n".join(lines)

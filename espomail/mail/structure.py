@@ -1,0 +1,196 @@
+"""The parts of a message: the standard library finds them, held to one level of work a part.
+
+Attached messages stay closed, nesting is cut at a depth that no mail reaches, and a boundary that is missing
+or wrong is guessed from the text, so that no recursion and no quadratic time is left to a stranger.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from email.feedparser import FeedParser
+from email.message import Message
+from email.policy import compat32
+from typing import Any, Final, NamedTuple
+
+from espomail.mail import defects, headers, params
+from espomail.mail.headers import Field
+
+_DEEPEST: Final = 100
+_DEEPEST_IN_LARGE: Final = 20  # each line of a part is compared with the boundary of every level around it
+_LARGE_BYTES: Final = 1_000_000
+_MOST_PARTS: Final = 10_000
+_MOST_GUESSES: Final = 20
+_FEED_CHARS: Final = 256 * 1024
+_SEPARATOR_LINE = re.compile(
+    rb"^--(?!-*[ \t]*\r?$)([^\r\n]{1,200}?)[ \t]*\r?\n(?=Content-|\r?\n)", re.MULTILINE | re.IGNORECASE
+)
+
+
+class Part(NamedTuple):
+    """A part without parts of its own, in the order of the message."""
+
+    message: "PartMessage"
+    alternative: int  # number of the innermost multipart/alternative around it, 0 for none
+    container: str  # media type of the multipart right around it, empty for a message that is one part
+
+
+class PartMessage(Message):
+    """A part as the feed parser builds it. Only multiparts are opened, and only down to a depth."""
+
+    deepest: int = _DEEPEST
+
+    def __init__(self, policy: Any = compat32) -> None:
+        super().__init__(policy=policy)
+        self.depth = 0
+        self.type: params.Structured | None = None
+        self.encoding: str | None = None  # the transfer encoding to undo, once it has been read
+
+    def attach(self, payload: Any) -> None:
+        payload.depth = self.depth + 1
+        payload.deepest = self.deepest
+        super().attach(payload)
+
+    def field(self, name: str) -> bytes:
+        """The raw value of a header field, empty where there is none."""
+        for field, value in self.raw_items():
+            if field.lower() == name:
+                return str(value).encode("utf-8", "surrogateescape")
+        return b""
+
+    def get(self, name: str, failobj: Any = None) -> Any:
+        if self.encoding is not None and name == "content-transfer-encoding":
+            return self.encoding
+        return super().get(name, failobj)
+
+    def content(self, encoding: str = "") -> bytes:
+        """The bytes of a leaf with that transfer encoding undone; without one, as they came."""
+        self.encoding = encoding
+        content = self.get_payload(decode=True)
+        return content if isinstance(content, bytes) else b""
+
+    def structured_type(self) -> params.Structured:
+        """Content-Type with its parameters; read once, when the header is complete."""
+        if self.type is None:
+            raw = self.field("content-type")
+            found = params.parse(raw) if raw else params.Structured("", {})
+            self.type = found._replace(
+                value=params.content_type(found.value) if raw else self.get_default_type()
+            )
+        return self.type
+
+    def get_content_type(self) -> str:
+        return self.structured_type().value
+
+    def get_content_maintype(self) -> str:
+        maintype = self.get_content_type().partition("/")[0]
+        if maintype != "multipart":
+            return "text"  # for the parser's eyes: message/* stays closed
+        if self.depth >= self.deepest:
+            return "text"
+        return maintype
+
+    def get_boundary(self, failobj: Any = None) -> Any:
+        raw = self.field("content-type")
+        boundary = params.parse(raw).parameters.get("boundary", "").rstrip() if raw else ""
+        if not boundary:
+            return failobj
+        return boundary if boundary.isascii() else boundary.encode().decode("ascii", "surrogateescape")
+
+
+def parts(fields: Sequence[Field], body: bytes, found: list[str]) -> list[Part]:
+    """The leaves of a message, with what is wrong in its structure added to `found`."""
+    root = _root(fields, body)
+    leaves: list[Part] = []
+    alternatives = 0
+    guesses = 0
+    pending: list[tuple[PartMessage, int, str]] = [(root, 0, "")]
+    while pending:
+        message, alternative, container = pending.pop()
+        found.extend(type(defect).__name__ for defect in message.defects)
+        if len(leaves) >= _MOST_PARTS:
+            found.append(defects.TOO_MANY_PARTS)
+            break
+        kind = message.get_content_type()
+        if message.is_multipart():
+            if kind == "multipart/alternative":
+                alternatives += 1
+                alternative = alternatives
+            pending.extend((child, alternative, kind) for child in reversed(_children(message)))
+            continue
+        if kind.startswith("multipart/"):
+            if message.depth >= message.deepest:
+                found.append(defects.NESTED_TOO_DEEP)
+            elif guesses < _MOST_GUESSES and (mended := _with_guessed_boundary(message)) is not None:
+                guesses += 1
+                found.append(defects.GUESSED_BOUNDARY)
+                pending.append((mended, alternative, container))
+                continue
+        leaves.append(Part(message, alternative, container))
+    return leaves
+
+
+def _children(message: PartMessage) -> list[PartMessage]:
+    payload = message.get_payload()
+    return [child for child in payload if isinstance(child, PartMessage)] if isinstance(payload, list) else []
+
+
+def _root(fields: Sequence[Field], body: bytes) -> PartMessage:
+    root = PartMessage()
+    root.deepest = _DEEPEST if len(body) < _LARGE_BYTES else _DEEPEST_IN_LARGE
+    seen: set[str] = set()
+    for name, raw in fields:
+        if name.startswith("content-") and name not in seen:
+            seen.add(name)
+            root.set_raw(name, headers.unfold(raw).decode("ascii", "surrogateescape"))
+    if root.get_content_type().startswith("multipart/"):
+        return _opened(root, body)
+    root.set_payload(body.decode("ascii", "surrogateescape"))
+    return root
+
+
+def _opened(message: PartMessage, body: bytes) -> PartMessage:
+    """`message`'s header with `body` taken apart by it."""
+
+    def factory(policy: Any = compat32) -> PartMessage:
+        part = PartMessage(policy)
+        part.deepest = message.deepest
+        return part
+
+    parser: FeedParser[Any] = FeedParser(factory, policy=compat32)
+    for name, value in message.raw_items():
+        parser.feed(f"{name}: {value}\n")
+    parser.feed("\n")
+    for chunk in _chunks(body):
+        parser.feed(chunk)
+    opened: PartMessage = parser.close()
+    for child in _walk(opened):
+        child.depth += message.depth
+    return opened
+
+
+def _chunks(body: bytes) -> Iterator[str]:
+    for at in range(0, len(body), _FEED_CHARS):
+        yield body[at : at + _FEED_CHARS].decode("ascii", "surrogateescape")
+
+
+def _walk(message: PartMessage) -> Iterator[PartMessage]:
+    pending = [message]
+    while pending:
+        one = pending.pop()
+        yield one
+        pending.extend(_children(one))
+
+
+def _with_guessed_boundary(message: PartMessage) -> PartMessage | None:
+    """A multipart whose boundary is missing or never comes, taken apart at the line that looks like one."""
+    text = message.content()
+    separator = _SEPARATOR_LINE.search(text)
+    if separator is None:
+        return None
+    boundary = separator[1].decode("ascii", "surrogateescape")
+    declared = PartMessage()
+    declared.depth = message.depth
+    declared.deepest = message.deepest
+    escaped = boundary.replace("\\", "\\\\").replace('"', '\\"')
+    declared.set_raw("Content-Type", f'{message.get_content_type()}; boundary="{escaped}"')
+    opened = _opened(declared, text)
+    return opened if opened.is_multipart() else None
