@@ -5,26 +5,46 @@ security, a personal mailbox's address from its user) is filled in by `load`, so
 never asks twice.
 """
 
-from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
-from espomail.config.amounts import Duration, Limit, Size
+from espomail.config.amounts import Duration, Limit
+from espomail.config.people import Absence, Level, Reach, Rights, Role, Team, User
+from espomail.config.section import Section
+from espomail.config.servers import SECRET_SOURCES, Imap, MoveTo, Security, Server, Smtp
 
-Port = Annotated[int, Meta(ge=1, le=65535)]
-Security = Literal["tls", "starttls", "none"]
-Level = Literal["no", "own", "team", "all"]
-Reach = Literal["no", "team", "all"]
+__all__ = [
+    "SECRET_SOURCES",
+    "Absence",
+    "Authentication",
+    "AutoReply",
+    "AutoReplyLimits",
+    "CaseRules",
+    "Config",
+    "Distribution",
+    "Filter",
+    "GroupFolder",
+    "Imap",
+    "Level",
+    "Mailbox",
+    "MoveTo",
+    "NewAfter",
+    "Organisation",
+    "Reach",
+    "Rights",
+    "Role",
+    "Section",
+    "Security",
+    "Server",
+    "Smtp",
+    "Team",
+    "ToGroupFolder",
+    "User",
+]
+
 Distribution = Literal["direct-assignment", "round-robin", "less-busy", "none"]
-
-SECRET_SOURCES = ("password", "password_file", "password_env", "password_command")
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One mapping of the file. An unknown key in it is a fault."""
 
 
 class Organisation(Section, frozen=True, kw_only=True):
@@ -38,139 +58,6 @@ class Organisation(Section, frozen=True, kw_only=True):
     ] = ()
 
 
-class Absence(Section, frozen=True, kw_only=True):
-    """A span of days on which a user is given no cases. Both days count."""
-
-    from_: Annotated[date, Meta(description="The first day away.")] = field(name="from")
-    to: Annotated[date, Meta(description="The last day away.")]
-
-
-class Team(Section, frozen=True, kw_only=True):
-    """A team. Who belongs to it is said with each user."""
-
-
-class User(Section, frozen=True, kw_only=True):
-    """Somebody who works here. The order of the users is the order of distribution."""
-
-    key: str = field(default="", name="(key)")  # the name of the entry; filled in by load
-    name: Annotated[str, Meta(description="The full name.", examples=["Anna Novak"])] = ""
-    emails: Annotated[
-        tuple[str, ...], Meta(description="The user's own addresses.", examples=[["anna@example.com"]])
-    ] = ()
-    login: Annotated[str | None, Meta(description="The operating system's login. Default: the key.")] = None
-    admin: Annotated[bool, Meta(description="An administrator may do everything.")] = False
-    active: Annotated[bool, Meta(description="A user who has left stays here, inactive.")] = True
-    teams: Annotated[
-        dict[str, str | None] | tuple[str, ...],
-        Meta(description="The user's teams, with the position in each.", examples=[{"support": "Agent"}]),
-    ] = ()
-    roles: Annotated[tuple[str, ...], Meta(description="The user's roles; the most permissive wins.")] = ()
-    absent: Annotated[tuple[Absence, ...], Meta(description="Days on which no cases are assigned.")] = ()
-    signature: Annotated[str, Meta(description="Stands under the user's answers.")] = ""
-
-    @property
-    def positions(self) -> Mapping[str, str | None]:
-        """Each team of the user with the position held there (None: no position named)."""
-        return self.teams if isinstance(self.teams, dict) else dict.fromkeys(self.teams)
-
-    def is_absent_on(self, day: date) -> bool:
-        """Whether the user is away on that day of the configured time zone."""
-        return any(span.from_ <= day <= span.to for span in self.absent)
-
-
-class Rights(Section, frozen=True, kw_only=True):
-    """What a role may do with one kind of record."""
-
-    create: Annotated[bool, Meta(description="May make new ones.")] = False
-    read: Annotated[Level, Meta(description="Which ones may be read.")] = "no"
-    edit: Annotated[Level, Meta(description="Which ones may be changed.")] = "no"
-    delete: Annotated[Level, Meta(description="Which ones may be deleted, for everybody.")] = "no"
-    stream: Annotated[Level, Meta(description="Whose Stream may be read.")] = "no"
-
-
-class Role(Section, frozen=True, kw_only=True):
-    """A set of rights. A missing entry means no."""
-
-    group_mailbox: Annotated[
-        Reach, Meta(description="From which shared group mailboxes the user may send.")
-    ] = "no"
-    personal_mailbox: Annotated[bool, Meta(description="May set up mailboxes of one's own.")] = False
-    email: Rights = Rights()
-    case: Rights = Rights()
-    account: Rights = Rights()
-    contact: Rights = Rights()
-    lead: Rights = Rights()
-    opportunity: Rights = Rights()
-
-
-class Server(Section, frozen=True, kw_only=True):
-    """How a mail server is reached and signed in to. One of the password keys says where the secret is."""
-
-    place: str = field(default="", name="(place)")  # where it stands in the file; filled in by load
-    host: Annotated[str, Meta(description="The server's name.", examples=["imap.example.com"])]
-    port: Annotated[
-        Port | None, Meta(description="Default: 993, 143 (IMAP), 465, 587, 25 (SMTP) by security.")
-    ] = None
-    security: Annotated[
-        Security, Meta(description="Never falls back to clear text when the server does not offer it.")
-    ] = "tls"
-    ca_file: Annotated[Path | None, Meta(description="Trust these certificates only.")] = None
-    username: Annotated[str | None, Meta(description="Default: the mailbox's address.")] = None
-    password: Annotated[str | None, Meta(description="The secret itself.")] = None
-    password_file: Annotated[Path | None, Meta(description="A file whose first line is the secret.")] = None
-    password_env: Annotated[str | None, Meta(description="An environment variable with the secret.")] = None
-    password_command: Annotated[
-        tuple[str, ...] | None,
-        Meta(description="A program that prints the secret.", examples=[["pass", "show", "mail/support"]]),
-    ] = None
-
-    @property
-    def secret_sources(self) -> tuple[str, ...]:
-        """The password keys that are given. After load there is one, or none for a server without sign-in."""
-        return tuple(key for key in SECRET_SOURCES if getattr(self, key) is not None)
-
-    def __repr__(self) -> str:
-        shown = ((name, getattr(self, name)) for name in self.__struct_fields__)
-        masked = (
-            f"{name}={'********' if name == 'password' and value else repr(value)}" for name, value in shown
-        )
-        return f"{type(self).__name__}({', '.join(masked)})"
-
-
-class MoveTo(Section, frozen=True, kw_only=True):
-    """Move each mail on the server once it is safe here."""
-
-    move: Annotated[
-        str, Meta(description="The folder; it is made where it is missing.", examples=["Archive"])
-    ]
-
-
-class Imap(Server, frozen=True, kw_only=True):
-    """Where a mailbox's mail is read."""
-
-    folders: Annotated[
-        tuple[str, ...], Meta(min_length=1, description="The folders to read.", examples=[["INBOX", "Sent"]])
-    ] = ("INBOX",)
-    fetch_since: Annotated[date, Meta(description="Mail that arrived before this day is left alone.")]
-    after_import: Annotated[
-        Literal["keep", "seen", "delete"] | MoveTo,
-        Meta(description="What happens to the mail on the server once it is safe here."),
-    ] = "keep"
-    portion: Annotated[int, Meta(ge=1, description="Messages a run; the rest comes with the next.")] = 500
-    max_size: Annotated[Size, Meta(description="Of larger mail only the headers are taken.")] = field(
-        default_factory=lambda: Size.parse("25M")
-    )
-
-
-class Smtp(Server, frozen=True, kw_only=True):
-    """How a mailbox's mail goes out."""
-
-    shared: Annotated[bool, Meta(description="Users may send from it, as their roles permit.")] = False
-    save_sent: Annotated[
-        str | None, Meta(description="The IMAP folder that gets a copy of what was sent.", examples=["Sent"])
-    ] = None
-
-
 class NewAfter(Section, frozen=True, kw_only=True):
     """A reply to a case that was closed longer ago than this opens a new case."""
 
@@ -180,11 +67,16 @@ class NewAfter(Section, frozen=True, kw_only=True):
 class CaseRules(Section, frozen=True, kw_only=True):
     """Email-to-Case: how cases are made of a group mailbox's mail."""
 
-    create: Annotated[bool, Meta(description="Make a case of each new thread.")] = False
+    create: Annotated[bool, Meta(description="Make a case of each new thread.", examples=[True])] = False
     distribution: Annotated[
-        Distribution, Meta(description="How new cases are assigned. `least-busy` is `less-busy`.")
+        Distribution,
+        Meta(
+            description="How new cases are assigned. `least-busy` is `less-busy`.", examples=["round-robin"]
+        ),
     ] = "none"
-    assign_to: Annotated[str | None, Meta(description="The user, for direct-assignment.")] = None
+    assign_to: Annotated[
+        str | None, Meta(description="The user, for direct-assignment.", examples=["anna"])
+    ] = None
     team: Annotated[
         str | None, Meta(description="The team that gets the cases. Default: the mailbox's only team.")
     ] = None
@@ -225,7 +117,9 @@ class Mailbox(Section, frozen=True, kw_only=True):
     """A mailbox that is read: of a group (support@) or of one user."""
 
     key: str = field(default="", name="(key)")  # the name of the entry; filled in by load
-    kind: Annotated[Literal["group", "personal"], Meta(description="Whose mailbox it is.")]
+    kind: Annotated[
+        Literal["group", "personal"], Meta(description="Whose mailbox it is.", examples=["group"])
+    ]
     address: Annotated[
         str | None,
         Meta(
@@ -233,17 +127,31 @@ class Mailbox(Section, frozen=True, kw_only=True):
             examples=["support@example.com"],
         ),
     ] = None
-    user: Annotated[str | None, Meta(description="The owner of a personal mailbox.")] = None
-    imap: Imap
-    smtp: Smtp | None = None
-    teams: Annotated[tuple[str, ...], Meta(description="The teams that incoming mail is assigned to.")] = ()
+    user: Annotated[str | None, Meta(description="The owner of a personal mailbox.", examples=["anna"])] = (
+        None
+    )
+    imap: Annotated[Imap, Meta(description="Where its mail is read.")]
+    smtp: Annotated[
+        Smtp | None, Meta(description="How mail goes out. Default: nothing is sent from here.")
+    ] = None
+    teams: Annotated[
+        tuple[str, ...],
+        Meta(description="The teams that incoming mail is assigned to.", examples=[["support"]]),
+    ] = ()
     all_team_users: Annotated[
         bool, Meta(description="Put each mail in the inbox of every user of the teams.")
     ] = False
     group_folder: Annotated[str | None, Meta(description="The group folder that its mail goes to.")] = None
-    folder: Annotated[str | None, Meta(description="The user's own folder for what arrives here.")] = None
-    case: CaseRules = field(default_factory=CaseRules)
-    auto_reply: AutoReply | None = None
+    folder: Annotated[
+        str | None, Meta(description="The owner's own folder for what arrives in a personal mailbox.")
+    ] = None
+    case: Annotated[CaseRules, Meta(description="Email-to-Case, for group mailboxes.")] = field(
+        default_factory=CaseRules
+    )
+    auto_reply: Annotated[
+        AutoReply | None,
+        Meta(description="The answer to a new case, or to new mail where no cases are made. Default: none."),
+    ] = None
 
     @property
     def own_address(self) -> str:
@@ -254,7 +162,7 @@ class Mailbox(Section, frozen=True, kw_only=True):
 class GroupFolder(Section, frozen=True, kw_only=True):
     """A folder that several users share."""
 
-    teams: Annotated[tuple[str, ...], Meta(description="Whose users see it.")] = ()
+    teams: Annotated[tuple[str, ...], Meta(description="Whose users see it.", examples=[["support"]])] = ()
     skip_notification: Annotated[bool, Meta(description="Mail that goes here notifies nobody.")] = False
 
 
@@ -268,7 +176,9 @@ class Filter(Section, frozen=True, kw_only=True):
     """Sifts incoming mail. All given fields must match; a filter with no field never matches."""
 
     name: Annotated[str, Meta(description="Told wherever the filter has acted.", examples=["monitoring"])]
-    mailbox: Annotated[str | None, Meta(description="Only for this mailbox. Default: for all.")] = None
+    mailbox: Annotated[str | None, Meta(description="Only for this mailbox. Default: for all (global).")] = (
+        None
+    )
     from_: Annotated[
         str | None, Meta(description="Sender; `*` is a wildcard.", examples=["*@monitor.example.com"])
     ] = field(default=None, name="from")
@@ -284,7 +194,11 @@ class Filter(Section, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="All of these phrases stand in the text.")
     ] = ()
     action: Annotated[
-        Literal["skip"] | ToGroupFolder | None, Meta(description="skip: the mail is not taken in.")
+        Literal["skip"] | ToGroupFolder | None,
+        Meta(
+            description="Take the mail not in at all, or (of a group mailbox) move it to a group folder.",
+            examples=["skip"],
+        ),
     ] = None
     mark_read: Annotated[bool, Meta(description="Nobody finds the mail unread.")] = False
     skip_notification: Annotated[bool, Meta(description="The mail notifies nobody.")] = False
@@ -320,11 +234,15 @@ class Authentication(Section, frozen=True, kw_only=True):
 class Config(Section, frozen=True, kw_only=True):
     """The whole file."""
 
-    database: Annotated[str, Meta(description="sqlite:///FILE.")] = "sqlite:///espomail.db"
-    organisation: Organisation = Organisation()
+    database: Annotated[str, Meta(description="Where everything is kept: sqlite:/// and a file.")] = (
+        "sqlite:///espomail.db"
+    )
+    organisation: Annotated[Organisation, Meta(description="Who runs this installation.")] = Organisation()
     timezone: Annotated[
         str | None,
-        Meta(description="For what people read. Default: the system's.", examples=["Europe/Berlin"]),
+        Meta(
+            description="For the times that people read. Default: the system's.", examples=["Europe/Berlin"]
+        ),
     ] = None
     b2c: Annotated[
         bool, Meta(description="Customers are people: mail is linked to contacts, not accounts.")
@@ -338,22 +256,40 @@ class Config(Section, frozen=True, kw_only=True):
     ] = field(default_factory=lambda: Duration.parse("2d"))
     personal_mailbox_hosts: Annotated[
         tuple[str, ...],
-        Meta(description="Servers that users may set up mailboxes on.", examples=[["imap.example.com:993"]]),
+        Meta(
+            description="Servers that users may set up mailboxes on.",
+            examples=[["imap.example.com:993", "smtp.example.com:587"]],
+        ),
     ] = ()
-    secret_key_file: Annotated[Path, Meta(description="Encrypts what users store.")] = field(
-        default_factory=lambda: Path("secret.key")
+    secret_key_file: Annotated[
+        Path, Meta(description="Encrypts the passwords that users store; made on first need.")
+    ] = field(default_factory=lambda: Path("secret.key"))
+    teams: Annotated[
+        dict[str, Team], Meta(description="The teams. Who belongs to one is said with each user.")
+    ] = field(default_factory=dict)
+    users: Annotated[
+        dict[str, User], Meta(description="Who works here. Their order is the order of distribution.")
+    ] = field(default_factory=dict)
+    roles: Annotated[dict[str, Role], Meta(description="Sets of rights. A missing entry means no.")] = field(
+        default_factory=dict
     )
-    teams: dict[str, Team] = {}
-    users: dict[str, User] = {}
-    roles: dict[str, Role] = {}
-    templates: Annotated[Path, Meta(description="The folder of NAME.txt.j2 and NAME.html.j2.")] = field(
-        default_factory=lambda: Path("templates")
-    )
-    mailboxes: dict[str, Mailbox]
-    group_folders: dict[str, GroupFolder] = {}
-    filters: tuple[Filter, ...] = ()
-    auto_reply_limits: AutoReplyLimits = field(default_factory=AutoReplyLimits)
-    authentication: Authentication = Authentication()
+    templates: Annotated[
+        Path, Meta(description="The folder of the templates, NAME.txt.j2 and NAME.html.j2.")
+    ] = field(default_factory=lambda: Path("templates"))
+    mailboxes: Annotated[dict[str, Mailbox], Meta(description="The mailboxes that are read.")]
+    group_folders: Annotated[
+        dict[str, GroupFolder], Meta(description="Folders that several users share.")
+    ] = field(default_factory=dict)
+    filters: Annotated[
+        tuple[Filter, ...],
+        Meta(description="They sift incoming mail; all fields of one must match, the first that does acts."),
+    ] = ()
+    auto_reply_limits: Annotated[
+        AutoReplyLimits, Meta(description="How many auto-replies may be queued, so that no loop lasts.")
+    ] = field(default_factory=AutoReplyLimits)
+    authentication: Annotated[
+        Authentication, Meta(description="Whose Authentication-Results are believed.")
+    ] = Authentication()
 
     @property
     def database_file(self) -> Path:

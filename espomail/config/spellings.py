@@ -11,18 +11,15 @@ LEVELS = ("read", "edit", "delete", "stream")
 def in_the_schemas_terms(data: object) -> object:
     """The content of a file with other spellings replaced.
 
-    A section or a named entry with nothing under it is an empty one, `no` (which YAML reads as false) is a
-    level of access, and `least-busy` is `less-busy`. What is wrong is left for the validation to tell.
+    A key with nothing under it is left out (so that all of a section may be a comment), a named entry with
+    nothing under it is an empty one, `no` (which YAML reads as false) is a level of access, and `least-busy` is
+    `less-busy`. What is wrong is left for the validation to tell.
     """
     if data is None:
         return {}
     if not isinstance(data, Mapping):
         return data
-    content = {key: value for key, value in _of_text_keys(data).items() if value is not None}
-    for section in NAMED_ENTRIES:
-        entries = content.get(section)
-        if isinstance(entries, dict):
-            content[section] = {key: {} if entry is None else entry for key, entry in entries.items()}
+    content = _written(data, ())
     for role in _mappings(content.get("roles")):
         _replace(role, "group_mailbox", False, "no")
         for rights in (role.get(record) for record in RECORDS):
@@ -33,13 +30,18 @@ def in_the_schemas_terms(data: object) -> object:
     return content
 
 
-def _of_text_keys(value: Any) -> Any:
+def _written(value: Any, path: tuple[object, ...]) -> Any:
     """A copy, so that nothing here changes what an anchor of the file shares with other places."""
-    if isinstance(value, Mapping):
-        return {key: _of_text_keys(entry) for key, entry in value.items() if isinstance(key, str)}
     if isinstance(value, list):
-        return [_of_text_keys(entry) for entry in value]
-    return value
+        return [_written(entry, (*path, index)) for index, entry in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    entries = {key: _written(entry, (*path, key)) for key, entry in value.items() if isinstance(key, str)}
+    if len(path) == 1 and path[0] in NAMED_ENTRIES:
+        return {key: {} if entry is None else entry for key, entry in entries.items()}
+    if len(path) == 3 and (path[0], path[2]) == ("users", "teams"):
+        return entries  # null is a membership without a position
+    return {key: entry for key, entry in entries.items() if entry is not None}
 
 
 def _mappings(entries: object) -> list[dict[str, Any]]:
