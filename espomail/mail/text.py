@@ -25,7 +25,6 @@ REPLY_PREFIXES: Final = frozenset(
             "vá",
         ),
         *(
-            "rv",
             "ris",
             "svar",
             "vast",
@@ -76,7 +75,7 @@ _TAG = re.compile(r"\s*\[[^\[\]]{0,200}\]\s*")
 
 
 def subject_without_prefixes(subject: str) -> str:
-    """`subject` as its thread began: without `Re:`, `AW:`, `Fwd[2]:` and [tags] in front, white space collapsed."""
+    """`subject` as its thread began: without `Re:`, `Fwd[2]:` and [tags] in front, white space collapsed."""
     subject = subject[:_LONGEST_CHARS]
     at = 0
     while (end := _front(subject, at)) > at:
