@@ -75,6 +75,9 @@ class Limit:
         most, _, window = text.partition(" in ")
         return cls(int(most), Duration.parse(window))
 
+    def __str__(self) -> str:
+        return f"{self.most} in {self.window}"
+
     @property
     def written(self) -> str:
         """As it stands in the configuration."""

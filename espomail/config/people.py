@@ -31,7 +31,9 @@ class User(Section, frozen=True, kw_only=True):
     emails: Annotated[
         tuple[str, ...], Meta(description="The user's own addresses.", examples=[["anna@example.com"]])
     ] = ()
-    login: Annotated[str | None, Meta(description="The operating system's login. Default: the key.")] = None
+    login: Annotated[
+        str | None, Meta(description="The operating system's login. Default: the key.", examples=["anovak"])
+    ] = None
     admin: Annotated[bool, Meta(description="An administrator may do everything.")] = False
     active: Annotated[bool, Meta(description="A user who has left stays here, inactive.")] = True
     teams: Annotated[

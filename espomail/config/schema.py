@@ -78,7 +78,11 @@ class CaseRules(Section, frozen=True, kw_only=True):
         str | None, Meta(description="The user, for direct-assignment.", examples=["anna"])
     ] = None
     team: Annotated[
-        str | None, Meta(description="The team that gets the cases. Default: the mailbox's only team.")
+        str | None,
+        Meta(
+            description="The team that gets the cases. Default: the mailbox's only team.",
+            examples=["support"],
+        ),
     ] = None
     position: Annotated[
         str | None,
@@ -106,10 +110,20 @@ class AutoReply(Section, frozen=True, kw_only=True):
     from_name: Annotated[str | None, Meta(description="The sender's name.", examples=["Example Support"])] = (
         None
     )
-    from_address: Annotated[str | None, Meta(description="Default: the mailbox's address.")] = None
-    reply_to: Annotated[str | None, Meta(description="Where answers go. Default: the From address.")] = None
+    from_address: Annotated[
+        str | None,
+        Meta(description="The sender's address. Default: the mailbox's.", examples=["no-reply@example.com"]),
+    ] = None
+    reply_to: Annotated[
+        str | None,
+        Meta(description="Where answers go. Default: the From address.", examples=["support@example.com"]),
+    ] = None
     envelope_sender: Annotated[
-        str | None, Meta(description="For servers that refuse the empty envelope sender (RFC 3834).")
+        str | None,
+        Meta(
+            description="For servers that refuse the empty envelope sender (RFC 3834).",
+            examples=["bounces@example.com"],
+        ),
     ] = None
 
 
@@ -141,9 +155,12 @@ class Mailbox(Section, frozen=True, kw_only=True):
     all_team_users: Annotated[
         bool, Meta(description="Put each mail in the inbox of every user of the teams.")
     ] = False
-    group_folder: Annotated[str | None, Meta(description="The group folder that its mail goes to.")] = None
+    group_folder: Annotated[
+        str | None, Meta(description="The group folder that its mail goes to.", examples=["Invoices"])
+    ] = None
     folder: Annotated[
-        str | None, Meta(description="The owner's own folder for what arrives in a personal mailbox.")
+        str | None,
+        Meta(description="The owner's own folder for what arrives in a personal mailbox.", examples=["Work"]),
     ] = None
     case: Annotated[CaseRules, Meta(description="Email-to-Case, for group mailboxes.")] = field(
         default_factory=CaseRules
@@ -176,13 +193,16 @@ class Filter(Section, frozen=True, kw_only=True):
     """Sifts incoming mail. All given fields must match; a filter with no field never matches."""
 
     name: Annotated[str, Meta(description="Told wherever the filter has acted.", examples=["monitoring"])]
-    mailbox: Annotated[str | None, Meta(description="Only for this mailbox. Default: for all (global).")] = (
-        None
-    )
+    mailbox: Annotated[
+        str | None,
+        Meta(description="Only for this mailbox. Default: for all (global).", examples=["support"]),
+    ] = None
     from_: Annotated[
         str | None, Meta(description="Sender; `*` is a wildcard.", examples=["*@monitor.example.com"])
     ] = field(default=None, name="from")
-    to: Annotated[str | None, Meta(description="Any address of To; `*` is a wildcard.")] = None
+    to: Annotated[
+        str | None, Meta(description="Any address of To; `*` is a wildcard.", examples=["support@*"])
+    ] = None
     subject: Annotated[
         str | None, Meta(description="The whole subject; `*` is a wildcard.", examples=["*OK*"])
     ] = None
@@ -191,7 +211,8 @@ class Filter(Section, frozen=True, kw_only=True):
         Meta(description="Any of these phrases stands in the text.", examples=[["recovered"]]),
     ] = ()
     body_contains_all: Annotated[
-        tuple[str, ...], Meta(description="All of these phrases stand in the text.")
+        tuple[str, ...],
+        Meta(description="All of these phrases stand in the text.", examples=[["service", "recovered"]]),
     ] = ()
     action: Annotated[
         Literal["skip"] | ToGroupFolder | None,

@@ -19,22 +19,41 @@ class Server(Section, frozen=True, kw_only=True):
     """How a mail server is reached and signed in to. One of the password keys says where the secret is."""
 
     place: str = field(default="", name="(place)")  # where it stands in the file; filled in by load
-    host: Annotated[str, Meta(description="The server's name.", examples=["imap.example.com"])]
+    host: Annotated[str, Meta(description="The server's name.", examples=["mail.example.com"])]
     port: Annotated[
-        Port | None, Meta(description="The port. Default: by security, 993 or 143; SMTP: 465, 587 or 25.")
+        Port | None,
+        Meta(
+            description="The port. Default: by security; 993 or 143, and for SMTP 465, 587 or 25.",
+            examples=[993],
+        ),
     ] = None
     security: Annotated[
         Security, Meta(description="What is asked of the server; espomail never falls back to less.")
     ] = "tls"
     ca_file: Annotated[
-        Path | None, Meta(description="Trust these certificates (PEM) only. Default: the system's.")
+        Path | None,
+        Meta(
+            description="Trust these certificates (PEM) only. Default: the system's.", examples=["our-ca.pem"]
+        ),
     ] = None
-    username: Annotated[str | None, Meta(description="The login. Default: the mailbox's address.")] = None
+    username: Annotated[
+        str | None,
+        Meta(description="The login. Default: the mailbox's address.", examples=["support@example.com"]),
+    ] = None
     password: Annotated[
-        str | None, Meta(description="The secret itself; the other keys keep it out of this file.")
+        str | None,
+        Meta(
+            description="The secret itself; the other keys keep it out of this file.",
+            examples=["correct horse battery staple"],
+        ),
     ] = None
-    password_file: Annotated[Path | None, Meta(description="A file whose first line is the secret.")] = None
-    password_env: Annotated[str | None, Meta(description="An environment variable with the secret.")] = None
+    password_file: Annotated[
+        Path | None, Meta(description="A file whose first line is the secret.", examples=["secrets/support"])
+    ] = None
+    password_env: Annotated[
+        str | None,
+        Meta(description="An environment variable with the secret.", examples=["SUPPORT_PASSWORD"]),
+    ] = None
     password_command: Annotated[
         tuple[str, ...] | None,
         Meta(

@@ -12,7 +12,7 @@ def in_the_schemas_terms(data: object) -> object:
     """The content of a file with other spellings replaced.
 
     A key with nothing under it is left out (so that all of a section may be a comment), a named entry with
-    nothing under it is an empty one, `no` (which YAML reads as false) is a level of access, and `least-busy` is
+    nothing under it is an empty one, `no` (YAML reads it as false) is a level of access, and `least-busy` is
     `less-busy`. What is wrong is left for the validation to tell.
     """
     if data is None:

@@ -1,0 +1,53 @@
+"""What applies: the configuration with every default filled in, and no secret in it."""
+
+from typing import Any
+
+import msgspec
+import yaml
+
+from espomail.config.keys import written
+from espomail.config.schema import Config, Server
+
+MASK = "********"
+
+
+def shown(config: Config) -> dict[str, Any]:
+    """The configuration in plain values, as they would stand in the file; passwords are masked."""
+    return _section(config)
+
+
+def as_yaml(config: Config) -> str:
+    """The same, as YAML that can be read back."""
+    return yaml.dump(shown(config), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Never abbreviates what is the same in two places: people read this."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        del data
+        return True
+
+
+def _section(section: msgspec.Struct) -> dict[str, Any]:
+    return {
+        field.encode_name: _masked(section, field.name)
+        for field in msgspec.structs.fields(section)
+        if not field.encode_name.startswith("(")
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, msgspec.Struct):
+        return _section(value)
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return written(value)
+
+
+def _masked(section: msgspec.Struct, name: str) -> object:
+    value = getattr(section, name)
+    is_secret = isinstance(section, Server) and name == "password" and value is not None
+    return MASK if is_secret else _plain(value)
