@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, tzinfo
 from functools import cached_property
 
 from espomail.config.schema import Config, Mailbox, User
+from espomail.mail import tokens
 from espomail.mail.templating import Templates
 from espomail.store.models import Installation, TokenKey
 
@@ -70,6 +71,14 @@ class Context:
         for user in self.config.users.values():
             if user.active and team in user.positions and position in (None, user.positions[team]):
                 yield user
+
+    def read_token(self, message_id: str) -> tokens.Token | tokens.Forged | tokens.Foreign | None:
+        """What a Message-ID says, if it is a record token."""
+        return tokens.read(message_id, keys=self.token_keys, installation_id=self.installation_id)
+
+    def make_message_id(self, token: tokens.Token, domain: str) -> str:
+        """A Message-ID of ours that carries the token, signed."""
+        return tokens.make(token, keys=self.token_keys, installation_id=self.installation_id, domain=domain)
 
     def user(self, key: str) -> User | None:
         """The user, if there still is one of that key."""

@@ -1,0 +1,48 @@
+"""A mail that has arrived: what it is, and where and when it was met."""
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+from espomail.config.schema import Mailbox
+from espomail.mail.message import Address, ParsedMail
+
+LONGEST_INDEXED_ID = 200
+
+
+def message_id_key(message_id: str) -> str:
+    """What stands in an index for a Message-ID: the id, or its hash where no database would index it."""
+    if len(message_id) <= LONGEST_INDEXED_ID:
+        return message_id
+    return "sha256:" + hashlib.sha256(message_id.encode()).hexdigest()
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of a folder, read and waiting for its decision. It is safe in the journal already."""
+
+    parsed: ParsedMail
+    mailbox: Mailbox
+    folder: str
+    received_at: datetime  # INTERNALDATE, aware UTC
+    size: int  # bytes on the server, also of a message of which only the headers were taken
+    is_partial: bool
+    journal_id: int
+    raw_id: int
+
+    @property
+    def sender(self) -> Address | None:
+        return self.parsed.sender
+
+    @property
+    def is_from_sent_folder(self) -> bool:
+        """Whether it was met in the folder in which the mailbox keeps what was sent."""
+        smtp = self.mailbox.smtp
+        return self.folder.lower() == "sent" or (smtp is not None and self.folder == smtp.save_sent)
+
+    @property
+    def lookup_addresses(self) -> tuple[str, ...]:
+        """The addresses whose records may be the mail's parent."""
+        mail = self.parsed
+        found = [*([mail.sender] if mail.sender else []), *mail.reply_to, *mail.to[:1]]
+        return tuple(one.address for one in found)

@@ -1,0 +1,229 @@
+"""Filling the desk: the rows that one batch of mails can ask for, by a dozen SELECTs for the whole batch."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from peewee import Field, ModelSelect, fn
+
+from espomail.config.schema import Mailbox
+from espomail.crm.arrival import Arrival, message_id_key
+from espomail.crm.context import Context
+from espomail.crm.desk import INDEXES, OPEN_STATUSES, OUTGOING_STATUSES, RECORDS, Desk
+from espomail.crm.mirror import Mirror
+from espomail.crm.refs import Ref, parent_of
+from espomail.mail.tokens import Token
+from espomail.store.changes import Row
+from espomail.store.ids import Ids
+from espomail.store.models import (
+    AutoReplySent,
+    Case,
+    DistributionTurn,
+    Email,
+    EmailAddress,
+    EmailMailbox,
+    EmailReference,
+    EmailTeam,
+    EmailUser,
+    Follower,
+    Note,
+    Notification,
+    RecordAddress,
+    RecordTeam,
+    Table,
+)
+
+VALUES_PER_SELECT: Final = 5_000  # SQLite takes 32,766, PostgreSQL 65,535
+SURVIVORS_TO_FOLLOW: Final = 10
+CASE_NUMBER = re.compile(r"\[#([1-9][0-9]{0,8})\]")
+
+
+def case_numbers_in(subject: str) -> list[int]:
+    """The numbers that a subject claims, as in `[#123]`."""
+    return [int(number) for number in CASE_NUMBER.findall(subject)]
+
+
+def load(arrivals: Sequence[Arrival], context: Context, ids: Ids) -> Desk:
+    """The desk for these mails. Inside the writing transaction, so that nothing changes under it."""
+    loading = Loading(arrivals, context)
+    loading.load()
+    return Desk(context, loading.mirror, ids, loading.open_cases())
+
+
+class Loading:
+    """One filling of the desk. Each step asks for what the steps before it have turned up."""
+
+    def __init__(self, arrivals: Sequence[Arrival], context: Context) -> None:
+        self.arrivals = arrivals
+        self.context = context
+        self.mirror = Mirror(INDEXES)
+        self.emails: dict[int, Row] = {}
+        self.records: dict[Ref, Row | None] = {}
+
+    def load(self) -> None:
+        self.load_threads()
+        self.load_storms()
+        self.load_parents()
+        self.load_companions_of_emails()
+        self.load_companions_of_records()
+        self.load_rows(DistributionTurn, DistributionTurn.select())
+        longest = max(limit.window for limit in self.auto_reply_limits())
+        self.load_rows(
+            AutoReplySent, AutoReplySent.select().where(AutoReplySent.queued_at > self.context.now - longest)
+        )
+
+    def auto_reply_limits(self) -> list[Any]:
+        limits = self.context.config.auto_reply_limits
+        return [limits.per_address, limits.per_domain, limits.total]
+
+    # --- e-mails
+
+    def load_threads(self) -> None:
+        """The e-mails that have a mail's Message-ID, those that it answers, and those that answer it."""
+        own = {message_id_key(arrival.parsed.message_id) for arrival in self.arrivals}
+        answered = {
+            message_id_key(one)
+            for arrival in self.arrivals
+            for one in (*arrival.parsed.in_reply_to, *arrival.parsed.references)
+        }
+        self.load_emails(Email.message_id_key, own | answered)
+        references = self.load_in(EmailReference, EmailReference.message_id_key, own)
+        self.load_emails(Email.id, {row["email"] for row in references} - self.emails.keys())
+
+    def load_storms(self) -> None:
+        """What the senders of case-making mailboxes have sent lately, and the open cases of the busy ones."""
+        making = [arrival for arrival in self.arrivals if arrival.mailbox.case.create and arrival.sender]
+        senders = {arrival.sender.address for arrival in making if arrival.sender}
+        if not senders:
+            return
+        earliest = min(arrival.received_at - arrival.mailbox.case.storm.window for arrival in making)
+        self.load_emails(Email.from_address, senders, Email.received_at > earliest)
+        opened = (
+            Case.select(Case.first_email)
+            .join(Email, on=(Case.first_email == Email.id))
+            .where(Case.status.in_(OPEN_STATUSES))
+        )
+        busy = {sender for sender in senders if self.may_be_storming(sender, making)}
+        self.load_emails(Email.from_address, busy, Email.id.in_(opened))
+
+    def may_be_storming(self, sender: str, making: Sequence[Arrival]) -> bool:
+        own = [arrival for arrival in making if arrival.sender and arrival.sender.address == sender]
+        stored = sum(email["from_address"] == sender for email in self.emails.values())
+        most: int = min(arrival.mailbox.case.storm.most for arrival in own)
+        return bool(stored + len(own) > most)
+
+    def load_emails(self, column: Field, values: Iterable[Any], *conditions: Any) -> None:
+        for row in self.load_in(Email, column, values, *conditions):
+            self.emails[row["id"]] = row
+
+    def load_companions_of_emails(self) -> None:
+        """Users, teams, mailboxes, notes and notifications of the e-mails."""
+        for model in (EmailUser, EmailTeam, EmailMailbox, Note, Notification):
+            self.load_in(model, model.email, self.emails)
+
+    # --- records
+
+    def load_parents(self) -> None:
+        """The records that may become a parent, with those that they lead to."""
+        addresses = {address for arrival in self.arrivals for address in arrival.lookup_addresses}
+        at = self.load_in(RecordAddress, RecordAddress.address, addresses)
+        wanted = {Ref(row["record_type"], row["record_id"]) for row in at}
+        wanted |= {parent for email in self.emails.values() if (parent := parent_of(email))}
+        wanted |= set(self.claimed_by_tokens())
+        wanted |= {
+            Ref("case", n) for arrival in self.arrivals for n in case_numbers_in(arrival.parsed.subject)
+        }
+        for _ in range(SURVIVORS_TO_FOLLOW):
+            wanted = {ref for ref in wanted if ref.kind in RECORDS and ref not in self.records}
+            if not wanted:
+                return
+            wanted = self.load_records(wanted)
+
+    def claimed_by_tokens(self) -> Iterable[Ref]:
+        for arrival in self.arrivals:
+            for message_id in (*arrival.parsed.in_reply_to, *arrival.parsed.references):
+                token = self.context.read_token(message_id)
+                if isinstance(token, Token) and token.record_type is not None and token.record_id is not None:
+                    yield Ref(token.record_type, token.record_id)
+
+    def load_records(self, refs: set[Ref]) -> set[Ref]:
+        """Load the records; give back those that they point at."""
+        pointed_at: set[Ref] = set()
+        for kind, model in RECORDS.items():
+            numbers = {ref.id for ref in refs if ref.kind == kind}
+            self.records |= dict.fromkeys(Ref(kind, number) for number in numbers)
+            for row in self.load_in(model, model.id, numbers):
+                self.records[Ref(kind, row["id"])] = row
+                for column, target in POINTERS:
+                    if row.get(column) is not None:
+                        pointed_at.add(Ref(target, row[column]))
+        return pointed_at
+
+    def load_companions_of_records(self) -> None:
+        """Teams and followers of the records; of cases also whoever takes part in them."""
+        for kind in RECORDS:
+            numbers = [ref.id for ref, row in self.records.items() if ref.kind == kind and row is not None]
+            for model in (RecordTeam, Follower):
+                self.load_in(model, model.record_id, numbers, model.record_type == kind)
+        cases = [row for ref, row in self.records.items() if ref.kind == "case" and row is not None]
+        sent = self.load_in(
+            Email,
+            Email.parent_id,
+            [case["id"] for case in cases],
+            Email.parent_type == "case",
+            Email.status.in_(OUTGOING_STATUSES),
+        )
+        speaking = {case["first_email"] for case in cases} | {email["id"] for email in sent}
+        self.load_in(EmailAddress, EmailAddress.email, speaking - {None})
+        contacts = [ref.id for ref in self.records if ref.kind == "contact"]
+        self.load_in(RecordAddress, RecordAddress.record_id, contacts, RecordAddress.record_type == "contact")
+
+    def open_cases(self) -> dict[str, int]:
+        """How many open cases each user has, where a mailbox gives them to the less busy."""
+        if not any(is_less_busy(arrival.mailbox) for arrival in self.arrivals):
+            return {}
+        counted = (
+            Case.select(Case.assigned_user, fn.COUNT(Case.id).alias("number"))
+            .where(Case.status.in_(OPEN_STATUSES), Case.assigned_user.is_null(False), ~Case.is_deleted)
+            .group_by(Case.assigned_user)
+        )
+        return {row["assigned_user"]: row["number"] for row in rows_of(counted)}
+
+    # --- rows
+
+    def load_in(
+        self, model: type[Table], column: Field, values: Iterable[Any], *conditions: Any
+    ) -> list[dict[str, Any]]:
+        """The rows whose column has one of the values, taken into the mirror."""
+        unique = list(dict.fromkeys(values))
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(unique), VALUES_PER_SELECT):
+            some = unique[start : start + VALUES_PER_SELECT]
+            found += self.load_rows(model, model.select().where(column.in_(some), *conditions))
+        return found
+
+    def load_rows(self, model: type[Table], query: "ModelSelect[Any]") -> list[dict[str, Any]]:
+        rows = rows_of(query)
+        self.mirror.learn_rows(model, rows)
+        return rows
+
+
+POINTERS: Final = (
+    ("account", "account"),
+    ("contact", "contact"),
+    ("lead", "lead"),
+    ("survivor", "case"),
+    ("converted_account", "account"),
+    ("converted_contact", "contact"),
+)
+"""Columns of a record that name another one, and its type."""
+
+
+def rows_of(query: "ModelSelect[Any]") -> list[dict[str, Any]]:
+    """The query's rows by column name."""
+    return list(query.dicts())
+
+
+def is_less_busy(mailbox: Mailbox) -> bool:
+    """Whether the mailbox's cases go to whoever has the fewest open ones."""
+    return mailbox.case.create and mailbox.case.distribution in {"less-busy", "least-busy"}

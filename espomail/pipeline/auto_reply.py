@@ -1,0 +1,233 @@
+"""The automatic answer: queued only where nothing speaks against it, so that no loop starts (RFC 3834)."""
+
+from collections.abc import Callable
+
+from espomail.config.schema import AutoReply
+from espomail.crm.arrival import message_id_key
+from espomail.crm.desk import Desk
+from espomail.crm.refs import Ref
+from espomail.mail.compose import Outgoing, compose
+from espomail.mail.message import Address
+from espomail.mail.templating import Rendered, TemplateTrouble
+from espomail.mail.text import subject_without_prefixes, text_digest
+from espomail.mail.tokens import Foreign, Token
+from espomail.pipeline.template_values import values_for_templates
+from espomail.pipeline.way import Decision, Step, Way
+from espomail.store.changes import Changes, add
+from espomail.store.compression import compress
+from espomail.store.models import (
+    AutoReplySent,
+    Email,
+    EmailAddress,
+    EmailMailbox,
+    EmailTeam,
+    EmailText,
+    Outbox,
+    RawMessage,
+)
+
+RULE = "auto-reply"
+
+HEADERS = (
+    ("Auto-Submitted", "auto-replied"),  # RFC 3834 §5
+    ("X-Auto-Response-Suppress", "All"),  # Exchange answers such mail with nothing
+    ("Precedence", "auto_reply"),
+)
+
+
+def queue_auto_reply(way: Way, desk: Desk) -> Step:
+    """Queue the answer to the From address, or say which rule forbids it."""
+    rules, sender = way.arrival.mailbox.auto_reply, way.arrival.sender
+    for refuse in REFUSALS:
+        because = refuse(way, desk)
+        if because is not None:
+            return Step(Decision(RULE, f"none: {because}"), way)
+    assert rules is not None and sender is not None  # noqa: S101  # the first refusals
+    try:
+        rendered = desk.context.templates.render(rules.template, values_for_templates(way, desk))
+    except TemplateTrouble as trouble:
+        warning = f"mailbox {way.arrival.mailbox.key}: no auto-reply to e-mail {way.email_id}: {trouble}"
+        return Step(Decision(RULE, f"none: {trouble}"), way, warnings=(warning,))
+    answer = _compose(way, desk, rules, rendered, sender)
+    decision = Decision(RULE, f"queued as e-mail {answer.email_id} to {sender.address}")
+    return Step(decision, way.after(is_answered=True), _rows(answer, way, desk, rules))
+
+
+# --- refusals: each gives its reason, or None
+
+
+def _is_off(way: Way, _desk: Desk) -> str | None:
+    return None if way.arrival.mailbox.auto_reply else f"mailbox {way.arrival.mailbox.key} answers nothing"
+
+
+def _has_no_sender(way: Way, _desk: Desk) -> str | None:
+    return None if way.arrival.sender else "it has no sender"
+
+
+def _is_no_news(way: Way, _desk: Desk) -> str | None:
+    if way.arrival.mailbox.case.create and not way.is_new_case:
+        return "it made no new case"
+    if way.stored is not None and not way.is_new_case:
+        return "it is here already"
+    return None
+
+
+def _is_old(way: Way, _desk: Desk) -> str | None:
+    return "it is old" if way.is_quiet else None
+
+
+def _was_sent_from_here(way: Way, _desk: Desk) -> str | None:
+    return "it was sent from here" if way.arrival.is_from_sent_folder else None
+
+
+def _says_no(way: Way, _desk: Desk) -> str | None:
+    return way.unanswerable
+
+
+def _is_ours(way: Way, desk: Desk) -> str | None:
+    """Our own address or installation in it would be the beginning of a loop."""
+    sender = way.arrival.sender
+    if sender is not None and sender.address in desk.context.mailbox_addresses:
+        return f"{sender.address} is one of our mailboxes"
+    token = desk.context.read_token(way.arrival.parsed.message_id)
+    if token is not None and not isinstance(token, Foreign):
+        return "its Message-ID is one of ours"
+    return None
+
+
+def _failed_dmarc(way: Way, _desk: Desk) -> str | None:
+    failed = way.authentication is not None and way.authentication.dmarc == "fail"
+    return "it failed DMARC" if failed else None
+
+
+def _is_over_the_limit(way: Way, desk: Desk) -> str | None:
+    if way.arrival.sender is None:
+        return None
+    limits = desk.context.config.auto_reply_limits
+    address, domain = way.arrival.sender.address, way.arrival.sender.domain
+    for limit, to, name in (
+        (limits.per_address, {"address": address}, address),
+        (limits.per_domain, {"domain": domain}, domain),
+        (limits.total, {}, "anybody"),
+    ):
+        if desk.auto_replies(limit, **to) >= limit.most:
+            return f"the limit of {limit.written} to {name} is reached"
+    return None
+
+
+REFUSALS: tuple[Callable[[Way, Desk], str | None], ...] = (
+    _is_off,
+    _has_no_sender,
+    _is_no_news,
+    _is_old,
+    _was_sent_from_here,
+    _says_no,
+    _is_ours,
+    _failed_dmarc,
+    _is_over_the_limit,
+)
+
+
+# --- the answer
+
+
+class Answer(Outgoing, frozen=True, kw_only=True):
+    """The answer with the id of its own e-mail record."""
+
+    email_id: int
+
+
+def _compose(way: Way, desk: Desk, rules: AutoReply, rendered: Rendered, to: Address) -> Answer:
+    mailbox, mail = way.arrival.mailbox, way.arrival.parsed
+    email_id = desk.next_id(Email)
+    sender = Address((rules.from_address or mailbox.own_address).lower(), rules.from_name or "")
+    parent = way.parent
+    token = Token(
+        kind="auto-reply",
+        record_type=parent.kind if parent else None,
+        record_id=parent.id if parent else None,
+        email_id=email_id,
+        unique=text_digest(mail.message_id)[:12],
+    )
+    subject = rendered.subject or f"Re: {subject_without_prefixes(mail.subject)}"
+    return Answer(
+        email_id=email_id,
+        sender=sender,
+        to=(to,),
+        reply_to=(Address(rules.reply_to.lower()),) if rules.reply_to else (),
+        subject=f"[#{way.case['id']}] {subject}" if way.case else subject,
+        text=rendered.text,
+        html=rendered.html,
+        message_id=desk.context.make_message_id(token, sender.domain),
+        date=desk.context.now,
+        in_reply_to=mail.message_id if mail.has_own_id else None,
+        references=(*mail.references, mail.message_id) if mail.has_own_id else mail.references,
+        extra=HEADERS,
+    )
+
+
+def _rows(answer: Answer, way: Way, desk: Desk, rules: AutoReply) -> Changes:
+    now, mailbox, to = desk.context.now, way.arrival.mailbox, answer.to[0]
+    parent: Ref | None = way.parent
+    raw = compose(answer)
+    raw_id = desk.next_id(RawMessage)
+    email = add(
+        Email,
+        id=answer.email_id,
+        message_id=answer.message_id,
+        message_id_key=message_id_key(answer.message_id),
+        subject=answer.subject,
+        subject_key=subject_without_prefixes(answer.subject),
+        text_key=text_digest(answer.text),
+        from_address=answer.sender.address,
+        from_name=answer.sender.name,
+        date=now,
+        received_at=now,
+        status="queued",
+        is_auto=True,
+        size=len(raw),
+        raw_message=raw_id,
+        parent_type=parent.kind if parent else None,
+        parent_id=parent.id if parent else None,
+        account=way.account,
+        replied_to=way.email_id,
+    )
+    text = add(
+        EmailText,
+        email=answer.email_id,
+        body_plain=answer.text,
+        body_html=answer.html or "",
+        references=answer.references,
+        in_reply_to=[answer.in_reply_to] if answer.in_reply_to else [],
+        reply_to=[one.address for one in answer.reply_to],
+        defects=[],
+        trace=[],
+    )
+    addresses = (("from", answer.sender), ("to", to))
+    return (
+        add(RawMessage, id=raw_id, data=compress(raw)),
+        email,
+        text,
+        *(
+            add(
+                EmailAddress, email=email.row["id"], role=role, position=0, address=one.address, name=one.name
+            )
+            for role, one in addresses
+        ),
+        add(EmailMailbox, email=email.row["id"], mailbox=mailbox.key),
+        *(add(EmailTeam, email=email.row["id"], team=team) for team in sorted(way.teams)),
+        add(
+            Outbox,
+            id=desk.next_id(Outbox),
+            state="waiting",
+            kind="auto-reply",
+            mailbox=mailbox.key,
+            envelope_sender=rules.envelope_sender or "",
+            recipients=[to.address],
+            email=email.row["id"],
+            case=way.case["id"] if way.case else None,
+            queued_at=now,
+            next_try_at=now,
+        ),
+        add(AutoReplySent, email=email.row["id"], address=to.address, domain=to.domain, queued_at=now),
+    )

@@ -1,0 +1,50 @@
+"""One record for each e-mail: the same mail met again adds to the one that is stored.
+
+The same Message-ID is not enough. A device reuses ids, and an attacker who guesses one could suppress a mail;
+so the sender must agree, and the subject or the text.
+"""
+
+from espomail.crm.desk import Desk
+from espomail.mail.text import subject_without_prefixes, text_digest
+from espomail.pipeline.way import Decision, Step, Way
+from espomail.store.changes import Row
+from espomail.store.models import Email
+
+RULE = "duplicates"
+REUSED = "message-id-reused"
+
+
+def recognise_duplicate(way: Way, desk: Desk) -> Step:
+    """Go on with the stored e-mail when this is the same one; otherwise with a new one."""
+    mail = way.arrival.parsed
+    namesakes = desk.emails_with(mail.message_id)
+    same = next((email for email in namesakes if _is_same(email, way)), None)
+    if same is None:
+        defects = (*mail.defects, REUSED) if namesakes else mail.defects
+        because = (
+            f"its Message-ID is that of e-mail {namesakes[0]['id']}, but sender or content differ"
+            if namesakes
+            else "its Message-ID is new"
+        )
+        return Step(Decision(RULE, because), way.after(email_id=desk.next_id(Email), defects=defects))
+    if same["is_deleted"]:
+        return Step(Decision(RULE, f"e-mail {same['id']} was deleted", ends="duplicate"), way)
+    known = way.after(email_id=same["id"], stored=same, told=desk.users_told_of(same["id"]))
+    return Step(Decision(RULE, f"it is e-mail {same['id']}"), known)
+
+
+def subject_key(way: Way) -> str:
+    """The subject without Re: and [tags]."""
+    return subject_without_prefixes(way.arrival.parsed.subject)
+
+
+def text_key(way: Way) -> str:
+    """A hash of the text's beginning."""
+    return text_digest(way.arrival.parsed.body_plain)
+
+
+def _is_same(email: Row, way: Way) -> bool:
+    sender = way.arrival.sender
+    if email["from_address"] != (sender.address if sender else None):
+        return False
+    return bool(email["subject_key"] == subject_key(way) or email["text_key"] == text_key(way))

@@ -1,0 +1,190 @@
+"""Which record a mail belongs to: the first finder that answers wins (docs/behaviour.md, Which record)."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from espomail.crm.desk import Desk
+from espomail.crm.refs import Ref, parent_of
+from espomail.mail.text import looks_forwarded
+from espomail.mail.tokens import Forged, Token
+from espomail.pipeline.way import Decision, Step, Way
+from espomail.store.changes import Row
+
+RULE = "parent"
+
+
+class Found(NamedTuple):
+    """The record that a finder has found. `joins_by` says how strong the claim is when it is a case."""
+
+    ref: Ref
+    because: str
+    replied_to: int | None = None
+    is_outsider: bool = False
+
+
+class Missed(NamedTuple):
+    """Why a finder has found nothing; `not_joined` when the mail claimed a case and was not let in."""
+
+    because: str
+    replied_to: int | None = None
+    not_joined: str | None = None
+
+
+Finder = Callable[[Way, Desk], Found | Missed]
+
+
+def link_to_parent(way: Way, desk: Desk) -> Step:
+    """Find the record that the mail belongs to. A stored e-mail keeps the one it has."""
+    if way.stored is not None and (stored := parent_of(way.stored)) is not None:
+        decision = Decision(RULE, f"e-mail {way.email_id} belongs to {stored} already")
+        return Step(decision, way.after(parent=stored, account=way.stored["account"]))
+    misses: list[str] = []
+    for find in FINDERS:
+        answer = find(way, desk)
+        way = way.after(replied_to=way.replied_to or answer.replied_to)
+        if isinstance(answer, Found):
+            found = way.after(
+                parent=answer.ref, account=account_of(answer.ref, desk), is_outsider=answer.is_outsider
+            )
+            return Step(Decision(RULE, answer.because), found)
+        way = way.after(not_joined=way.not_joined or answer.not_joined)
+        misses.append(answer.because)
+    return Step(Decision(RULE, "; ".join(misses)), way)
+
+
+def account_of(ref: Ref, desk: Desk) -> int | None:
+    """The account that a record belongs to, so that a mail shows in the histories of both."""
+    record = desk.record(ref)
+    if record is None:
+        return None
+    column = {"account": "id", "contact": "account", "case": "account", "lead": "converted_account"}[ref.kind]
+    account: int | None = record[column]
+    return account
+
+
+def by_signed_token(way: Way, desk: Desk) -> Found | Missed:
+    """A record token of ours in References or In-Reply-To, if its signature is valid."""
+    for message_id in answered_ids(way):
+        token = desk.context.read_token(message_id)
+        if isinstance(token, Token) and token.record_type is not None and token.record_id is not None:
+            ref = surviving(Ref(token.record_type, token.record_id), desk)
+            if ref is not None:
+                answered = next((email["id"] for email in desk.emails_with(message_id)), None)
+                return Found(ref, f"it answers a mail that we signed for {ref}", answered)
+    return Missed("answers no mail that we signed")
+
+
+def by_thread(way: Way, desk: Desk) -> Found | Missed:
+    """The parent of the stored e-mail that the mail answers; the nearest one first."""
+    answered = next(_stored_ones(way, desk), None)
+    if answered is None:
+        return Missed("answers no stored e-mail")
+    for email in _stored_ones(way, desk):
+        ref = surviving(parent_of(email), desk)
+        if ref is not None:
+            return _joining(ref, f"it answers e-mail {email['id']} of {ref}", answered["id"], way, desk)
+    return Missed(f"answers e-mail {answered['id']}, which belongs to no record", answered["id"])
+
+
+def by_answers(way: Way, desk: Desk) -> Found | Missed:
+    """The case of a stored e-mail that answers this one: a reply that was here before its original."""
+    for email in desk.emails_answering(way.arrival.parsed.message_id):
+        ref = surviving(parent_of(email), desk)
+        if ref is not None and ref.kind == "case":
+            return _joining(ref, f"e-mail {email['id']} of {ref} answers it", None, way, desk)
+    return Missed("is answered by no stored e-mail of a case")
+
+
+def by_sender(way: Way, desk: Desk) -> Found | Missed:
+    """The From address, looked up in Contact, Account and Lead."""
+    sender = way.arrival.sender
+    return _by_addresses("From", [sender.address] if sender else [], desk)
+
+
+def by_reply_to(way: Way, desk: Desk) -> Found | Missed:
+    return _by_addresses("Reply-To", [one.address for one in way.arrival.parsed.reply_to], desk)
+
+
+def by_first_recipient(way: Way, desk: Desk) -> Found | Missed:
+    return _by_addresses("To", [one.address for one in way.arrival.parsed.to[:1]], desk)
+
+
+FINDERS: tuple[Finder, ...] = (
+    by_signed_token,
+    by_thread,
+    by_answers,
+    by_sender,
+    by_reply_to,
+    by_first_recipient,
+)
+
+
+def answered_ids(way: Way) -> list[str]:
+    """The Message-IDs that the mail answers, the nearest one first."""
+    mail = way.arrival.parsed
+    return list(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references))))
+
+
+def surviving(ref: Ref | None, desk: Desk) -> Ref | None:
+    """The record, or the case that it was merged into; None where it is gone."""
+    if ref is None or ref.kind != "case":
+        return ref if ref is not None and desk.record(ref) is not None else None
+    survivor = desk.survivor_of(ref.id)
+    return None if survivor is None else Ref("case", survivor["id"])
+
+
+def lookup(address: str, desk: Desk) -> Ref | None:
+    """The record of an address: Contact (standing for its Account), Account, Lead.
+
+    A converted Lead stands for what was made of it.
+    """
+    is_b2c = desk.context.config.b2c
+    for contact in desk.records_at(address, "contact"):
+        if is_b2c or contact["account"] is None:
+            return Ref("contact", contact["id"])
+        return Ref("account", contact["account"])
+    for account in desk.records_at(address, "account"):
+        return Ref("account", account["id"])
+    for lead in desk.records_at(address, "lead"):
+        if is_b2c and lead["converted_account"] is None and lead["converted_contact"] is not None:
+            return Ref("contact", lead["converted_contact"])
+        if lead["converted_account"] is not None:
+            return Ref("account", lead["converted_account"])
+        return Ref("lead", lead["id"])
+    return None
+
+
+def _stored_ones(way: Way, desk: Desk) -> Iterator[Row]:
+    """The stored e-mails that the mail answers. A token with a wrong signature answers nothing."""
+    for message_id in answered_ids(way):
+        if not isinstance(desk.context.read_token(message_id), Forged):
+            yield from (email for email in desk.emails_with(message_id) if not email["is_deleted"])
+
+
+def _joining(ref: Ref, because: str, replied_to: int | None, way: Way, desk: Desk) -> Found | Missed:
+    """Let the mail join by its thread, unless the record is a case that it may not join so."""
+    case = desk.record(ref)
+    if ref.kind != "case" or case is None:
+        return Found(ref, because, replied_to)
+    if way.user is not None and looks_forwarded(way.arrival.parsed.subject):
+        return Missed("a colleague forwards it, which is no reply")
+    if way.authentication is not None and way.authentication.dmarc == "fail":
+        return Missed(*_kept_out(ref, "it failed DMARC", replied_to))
+    sender = way.arrival.sender
+    if way.is_verified or (sender is not None and desk.is_party(case, sender.address)):
+        return Found(ref, because, replied_to)
+    if way.arrival.mailbox.case.join == "party":
+        return Missed(*_kept_out(ref, "its sender takes no part in the case", replied_to))
+    return Found(ref, f"{because}; its sender takes no part in the case", replied_to, is_outsider=True)
+
+
+def _kept_out(ref: Ref, why: str, replied_to: int | None) -> tuple[str, int | None, str]:
+    return f"may not join {ref}: {why}", replied_to, f"It claims to belong to case #{ref.id}, but {why}."
+
+
+def _by_addresses(field: str, addresses: list[str], desk: Desk) -> Found | Missed:
+    for address in addresses:
+        ref = lookup(address, desk)
+        if ref is not None:
+            return Found(ref, f"{field} is an address of {ref}")
+    return Missed(f"no record has the {field} address" if addresses else f"has no {field} address")
