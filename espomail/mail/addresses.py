@@ -13,10 +13,10 @@ from espomail.mail import encoded_words, headers
 from espomail.mail.message import Address
 
 _SIMPLE = re.compile(
-    rb'(?:"([^"\\<>\x00-\x1f]{0,200})"\s*|([^"(),:;<>@\[\]\\\x00-\x1f]{0,200}?)\s*)'
-    rb"<([^\s<>()\[\]:;@,\"\\\x00-\x20]{1,200}@[A-Za-z0-9.-]{1,255})>"
+    r'(?:"([^"\\<>\x00-\x1f]{0,200})"\s*|([^"(),:;<>@\[\]\\\x00-\x1f]{0,200}?)\s*)'
+    r"<([^\s<>()\[\]:;@,\"\\\x00-\x20]{1,200}@[A-Za-z0-9.-]{1,255})>"
 )
-_BARE = re.compile(rb"[^\s<>()\[\]:;@,\"\\\x00-\x20]{1,200}@[A-Za-z0-9.-]{1,255}")
+_BARE = re.compile(r"[^\s<>()\[\]:;@,\"\\\x00-\x20]{1,200}@[A-Za-z0-9.-]{1,255}")
 _SPECIAL = re.compile(r'\\.|["(),;<>:]', re.DOTALL)
 _ANY_ADDRESS = re.compile(r"[^\s<>()\[\]:;@,\"'\\]{1,200}@[^\s<>()\[\]:;@,\"'\\]{1,255}")
 _ENCODED_WORD = re.compile(
@@ -42,30 +42,30 @@ class _Item(NamedTuple):
     ends_with: str
 
 
-def parse(raws: Iterable[bytes], hint: str | None = None) -> tuple[Address, ...]:
+def parse(raws: Iterable[str], hint: str | None = None) -> tuple[Address, ...]:
     """Every usable address in the raw values of the fields of one name, each once, in order."""
     found: dict[str, Address] = {}
     for raw in raws:
-        for address in _parse_one(headers.unfold(raw), hint):
+        for address in _parse_one(raw, hint):
             found.setdefault(address.address, address)
     return tuple(found.values())
 
 
-def _parse_one(value: bytes, hint: str | None) -> list[Address]:
-    if value.isascii() and b"=?" not in value:
+def _parse_one(value: str, hint: str | None) -> list[Address]:
+    if value.isascii() and "=?" not in value:
         simple = _SIMPLE.fullmatch(value)
         if simple is not None:
             name = simple[1] if simple[1] is not None else simple[2]
-            return _usable(simple[3].decode("ascii"), _name(name.decode("ascii"), []))
+            return _usable(simple[3], _name(name, []))
         if _BARE.fullmatch(value) is not None:
-            return _usable(value.decode("ascii"), "")
+            return _usable(value, "")
     tokens: list[str] = []
 
     def set_aside(word: re.Match[bytes]) -> bytes:
         tokens.append(encoded_words.decode(word[0], hint).text)
         return chr(_TOKENS_FROM + len(tokens) - 1).encode() if len(tokens) < 0xFFF0 else b"?"
 
-    text = encoded_words.decode(_ENCODED_WORD.sub(set_aside, value), hint).text
+    text = encoded_words.decode(_ENCODED_WORD.sub(set_aside, headers.bytes_of(value)), hint).text
     return [address for item in _glued(_items(text)) for address in _address_of(item, tokens)]
 
 

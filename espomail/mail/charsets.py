@@ -96,7 +96,9 @@ _ASCII_LOOKS_DIFFERENT: Final = (
     *("cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1140"),  # EBCDIC
 )
 _SINGLE_BYTE_LATIN: Final = frozenset({"cp1252", "cp1250", "cp1254", "iso8859-2", "iso8859-15", "iso8859_15"})
-_DETECTOR_READS_BYTES: Final = 64 * 1024
+_DETECTOR_LOOKS_AT_BYTES: Final = 64 * 1024
+_DETECTOR_READS_BYTES: Final = 4 * 1024
+_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _LONG_TEXT_BYTES: Final = 200
 _LABEL = re.compile(r"[a-z0-9][a-z0-9._:+-]{0,39}")
 _HIGH_BYTES = bytes(range(0x80, 0x100))
@@ -223,14 +225,14 @@ def _almost(data: bytes, codec: str) -> str | None:
     except (UnicodeError, LookupError):
         return None
     broken = text.count("\ufffd")
-    whole = sum(not character.isascii() for character in text[:20_000]) - broken
+    whole = len(text) - len(text.encode("ascii", "ignore")) - broken
     cut_at_the_end = broken == 1 and text.endswith("\ufffd") and codec == "utf_8"
     return text if cut_at_the_end or broken * 10 <= whole else None
 
 
 def _detected(data: bytes) -> str | None:
     """What the detector says where it is worth asking: of short Latin text it thinks Mac code pages."""
-    sample = data[:_DETECTOR_READS_BYTES]
+    sample = _telling_lines(data)
     high = len(sample) - len(sample.translate(None, _HIGH_BYTES))
     mostly_high = high >= 0.4 * len(sample)
     if high < 4 or not (mostly_high or len(sample) >= _LONG_TEXT_BYTES):
@@ -243,6 +245,14 @@ def _detected(data: bytes) -> str | None:
         # A page of DOS, Mac or EBCDIC for a text that is mostly ASCII is a wrong guess at Western text.
         return codec if codec is not None and codec.startswith("cp125") else None
     return codec
+
+
+def _telling_lines(data: bytes) -> bytes:
+    """The lines with high bytes, up to a few: plain ASCII tells nothing, and the detector is slow."""
+    first = _HIGH_BYTE.search(data)
+    start = max(0, first.start() - 200) if first is not None else 0
+    lines = data[start : start + _DETECTOR_LOOKS_AT_BYTES].split(b"\n")
+    return b"\n".join(line for line in lines if not line.isascii())[:_DETECTOR_READS_BYTES]
 
 
 def _clean(text: str) -> str:

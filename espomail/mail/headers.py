@@ -1,4 +1,8 @@
-"""The header block: cut off, mended and taken apart before anything reads it. Linear; never raises."""
+"""The header block: cut off, mended and taken apart before anything reads it. Linear; never raises.
+
+Raw values travel as the standard library's do: as text, each byte above 127 a lone surrogate (PEP 383), until
+`text_of` decodes them.
+"""
 
 import re
 from collections.abc import Sequence
@@ -6,36 +10,45 @@ from typing import Final, NamedTuple
 
 from espomail.mail import defects, encoded_words
 
-_END = re.compile(rb"(?:\A|\n)\r?\n")
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _LEADING_BLANKS = re.compile(rb"(?:[ \t]*\r?\n)+")
 _MBOX_FROM = re.compile(rb">?From [^\n]*\n?")
-_FIELD = re.compile(rb"([!-9;-~\x80-\xff]+)([ \t]*):([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
-_LINE = re.compile(rb"[^\n]*(?:\n|\Z)")
-_FOLD = re.compile(rb"[ \t]*\r?\n[ \t]*")
-_FIELD_NAME_AT_LINE_START = re.compile(rb"^([!-9;-~]{1,76})[ \t]*:", re.MULTILINE)
+_FOLD = re.compile(r"\n[ \t]+")
+_NAME: Final = "[!-9;-~\udc80-\udcff]+"
+_FIELD_LINE = re.compile(r"([^:\n]+):([^\n]*)\n")
+_WELL_FORMED = re.compile(rf"(?:{_NAME}:[^\n]*+\n)*+")
+_LINE = re.compile(rf"(?:({_NAME})([ \t]*):)?([^\n]*)\n")
+_NAME_AT_LINE_START = re.compile(r"^([!-9;-~]{1,76})[ \t]*:", re.MULTILINE)
 # Fields that a mail has once; a second one after a broken line is text, not header.
 _ONCE: Final = frozenset(
     {
-        *(b"from", b"to", b"cc", b"bcc", b"subject", b"date", b"message-id", b"in-reply-to", b"references"),
-        *(b"reply-to", b"sender", b"mime-version", b"content-type", b"content-transfer-encoding"),
-        *(b"content-disposition", b"content-language", b"return-path", b"importance", b"precedence"),
+        *(
+            "from",
+            "to",
+            "cc",
+            "bcc",
+            "subject",
+            "date",
+            "message-id",
+            "in-reply-to",
+            "references",
+            "reply-to",
+        ),
+        *("sender", "mime-version", "content-type", "content-transfer-encoding", "content-disposition"),
+        *("content-language", "return-path", "importance", "precedence"),
     }
 )
 _OFTEN: Final = frozenset(
-    {b"received", b"delivered-to", b"authentication-results", b"dkim-signature", b"keywords"}
+    {"received", "delivered-to", "authentication-results", "dkim-signature", "keywords"}
 )
 
 
-class Field(NamedTuple):
-    """One header field: its name in lower case and its raw value, still folded."""
-
-    name: str
-    raw: bytes
+Field = tuple[str, str]  # the name in lower case, and the raw value on one line
 
 
 class HeaderBlock(NamedTuple):
     fields: list[Field]
+    is_plain: bool  # raw values are their own text: ASCII without encoded words
     body: bytes
     defects: list[str]
 
@@ -49,28 +62,39 @@ def split(raw: bytes) -> HeaderBlock:
         found.append(defects.BARE_CARRIAGE_RETURN)
         block, more = _cut(_BARE_CR.sub(b"\n", block))
         body = more + body
-    fields, rest = _fields(block, found)
+    text = _FOLD.sub(" ", block.decode("ascii", "surrogateescape").replace("\r\n", "\n"))
+    if not text.endswith("\n"):
+        text += "\n"
+    if _WELL_FORMED.fullmatch(text) is not None:
+        fields = [(_printable(name), value.strip()) for name, value in _FIELD_LINE.findall(text)]
+        rest = ""
+    else:
+        fields, rest = _mended(text, found)
     if not fields and raw:
         found.append(defects.NO_HEADERS)
-    if rest:
+    if rest.strip():
         found.append(defects.MISSING_SEPARATOR)
-        body = rest + (b"\n" + body if body else b"")
-    return HeaderBlock(fields, body, found)
+        body = rest.encode("ascii", "surrogateescape") + (b"\n" + body if body else b"")
+    is_plain = text.isascii() and "=?" not in text and "\0" not in text
+    return HeaderBlock(fields, is_plain, body, found)
 
 
-def unfold(raw: bytes) -> bytes:
+def unfold(raw: str) -> str:
     """A raw value on one line."""
-    raw = raw.strip(b" \t\r\n")
-    return _FOLD.sub(b" ", raw) if b"\n" in raw else raw
+    return _FOLD.sub(" ", raw.replace("\r\n", "\n")).strip() if "\n" in raw else raw.strip()
 
 
-def text_of(raw: bytes, hint: str | None = None) -> encoded_words.Text:
-    """A raw value as text on one line: unfolded, encoded words decoded."""
-    value = unfold(raw)
-    if value.isascii() and b"=?" not in value:  # nearly every field, and cheap
-        return encoded_words.Text(one_line(value.decode("ascii")))
-    text, found = encoded_words.decode(value, hint)
+def text_of(raw: str, hint: str | None = None) -> encoded_words.Text:
+    """A raw value as text on one line; raw 8-bit bytes in it are UTF-8, or `hint`, or what they look like."""
+    if raw.isascii() and "=?" not in raw:  # nearly every field, and cheap
+        return encoded_words.Text(one_line(raw))
+    text, found = encoded_words.decode(bytes_of(raw), hint)
     return encoded_words.Text(one_line(text), found)
+
+
+def bytes_of(raw: str) -> bytes:
+    """The bytes that a raw value stands for."""
+    return raw.encode("ascii" if raw.isascii() else "utf-8", "surrogateescape")
 
 
 def one_line(text: str) -> str:
@@ -82,9 +106,13 @@ def one_line(text: str) -> str:
     return text
 
 
-def first(fields: Sequence[Field], name: str) -> bytes | None:
-    """The raw value of the first field of that name."""
-    return next((field.raw for field in fields if field.name == name), None)
+def first(fields: Sequence[Field], name: str) -> str | None:
+    """The raw value of the topmost field of that name."""
+    return next((raw for field, raw in fields if field == name), None)
+
+
+def _printable(name: str) -> str:
+    return name.lower() if name.isascii() else name.encode("ascii", "replace").decode("ascii").lower()
 
 
 def _without_what_stands_before(raw: bytes, found: list[str]) -> bytes:
@@ -100,58 +128,57 @@ def _without_what_stands_before(raw: bytes, found: list[str]) -> bytes:
         at = line.end()
     if raw[at : at + 1] in (b" ", b"\t") and b":" in raw[at : at + 1000]:
         found.append(defects.FIRST_LINE_CONTINUES)
-        while raw[at : at + 1] in (b" ", b"\t"):
-            at += 1
+        at += len(raw) - at - len(raw[at:].lstrip(b" \t"))
     return raw[at:] if at else raw
 
 
 def _cut(raw: bytes) -> tuple[bytes, bytes]:
-    end = _END.search(raw)
-    if end is None:
-        return raw, b""
-    return raw[: end.start() + 1] if end.start() else raw[: end.end()].strip(b"\r\n"), raw[end.end() :]
+    for blank_line in (b"\n", b"\r\n"):
+        if raw.startswith(blank_line):
+            return b"", raw[len(blank_line) :]
+    end = raw.find(b"\n\n")
+    end_crlf = raw.find(b"\n\r\n", 0, end if end >= 0 else len(raw))
+    if end_crlf >= 0:
+        return raw[: end_crlf + 1], raw[end_crlf + 3 :]
+    return (raw[: end + 1], raw[end + 2 :]) if end >= 0 else (raw, b"")
 
 
-def _fields(block: bytes, found: list[str]) -> tuple[list[Field], bytes]:
-    """The fields of a block, and what of it is no header but the body's first lines."""
+def _mended(text: str, found: list[str]) -> tuple[list[Field], str]:
+    """The fields of an unfolded block with lines that are none, and what of it belongs to the body."""
     fields: list[Field] = []
-    at = 0
+    broken: list[str] = []  # lines that belong to the field before them
     last_real: int | None = None
-    broken: list[bytes] = []  # lines that belong to the field before them
-    while at < len(block):
-        field = _FIELD.match(block, at)
-        if field is None:
-            line = _LINE.match(block, at)
+    for line in _LINE.finditer(text):
+        name, blanks, value = line.groups()
+        if name is None:
             if last_real is None:
-                last_real = _last_field_after(block, at, fields)
-            if line is None or last_real < at:
-                break
-            if line[0].strip():
+                last_real = _last_field_after(text, line.start(), fields)
+            if last_real < line.start():
+                return fields, text[line.start() :]
+            if value.strip():
                 found.append(defects.BROKEN_FOLDING)
-                broken.append(line[0])
-            at = line.end()
+                broken.append(value.strip())
             continue
         if broken and fields:
-            fields[-1] = Field(fields[-1].name, fields[-1].raw + b"\n" + b"".join(broken))
+            fields[-1] = (fields[-1][0], " ".join((fields[-1][1], *broken)))
         broken.clear()
-        if field[2]:
+        if blanks:
             found.append(defects.BLANK_BEFORE_COLON)
-        fields.append(Field(field[1].decode("ascii", "replace").lower(), field[3]))
-        at = field.end()
-    return fields, b"".join(broken) + block[at:]
+        fields.append((_printable(name), value.strip()))
+    return fields, ""
 
 
-def _last_field_after(block: bytes, at: int, fields: Sequence[Field]) -> int:
+def _last_field_after(text: str, at: int, fields: Sequence[Field]) -> int:
     """Where the last line after `at` starts that can only be a header's, or -1."""
-    seen = {field.name.encode("ascii", "replace") for field in fields}
+    seen = {name for name, _ in fields}
     last = -1
-    for start in _FIELD_NAME_AT_LINE_START.finditer(block, at):
+    for start in _NAME_AT_LINE_START.finditer(text, at):
         name = start[1].lower()
         if name in _ONCE:
             if name in seen:
                 continue
             seen.add(name)
-        elif name not in _OFTEN and not name.startswith((b"x-", b"list-", b"arc-", b"resent-")):
+        elif name not in _OFTEN and not name.startswith(("x-", "list-", "arc-", "resent-")):
             continue
         last = start.start()
     return last

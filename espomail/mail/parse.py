@@ -1,6 +1,7 @@
 """A raw message read as far as intake needs it. Never raises: whatever the bytes, there is a ParsedMail."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -35,7 +36,7 @@ _FAULTS: Final = (
     ),
 )
 _ADDRESS_FIELDS: Final = frozenset({"from", "to", "cc", "reply-to"})
-_SEVERAL: Final = frozenset(
+_ONCE: Final = frozenset(
     {"subject", "date", "message-id", "to", "cc", "content-type", "mime-version", "reply-to"}
 )
 
@@ -54,7 +55,7 @@ def parse_headers(raw_headers: bytes) -> ParsedMail:
     """The header alone, as for mail over the size limit: no text, no attachments; `size` is the header's."""
     try:
         block = headers.split(raw_headers)
-        return _read(raw_headers, block.fields, [*block.defects, defects.HEADERS_ONLY], bodies.Bodies("", ""))
+        return _read(raw_headers, block, [*block.defects, defects.HEADERS_ONLY], bodies.Bodies("", ""))
     except _FAULTS:
         return _nothing(raw_headers)
 
@@ -74,13 +75,13 @@ def _whole(raw: bytes) -> ParsedMail:
     parts = bodies.sort(structure.parts(block.fields, block.body, found))
     texts = bodies.read(parts.texts, found)
     attached = _attachments(parts.attached, found)
-    return _read(raw, block.fields, found, texts, attached)
+    return _read(raw, block, found, texts, attached)
 
 
 def _header_and_raw_text(raw: bytes) -> ParsedMail:
     block = headers.split(raw)
     text = charsets.decode(block.body, None).text
-    return _read(raw, block.fields, [*block.defects, defects.PARSER_FAULT], bodies.Bodies(text, ""))
+    return _read(raw, block, [*block.defects, defects.PARSER_FAULT], bodies.Bodies(text, ""))
 
 
 def _nothing(raw: bytes) -> ParsedMail:
@@ -107,28 +108,22 @@ def _nothing(raw: bytes) -> ParsedMail:
 
 def _read(
     raw: bytes,
-    fields: Sequence[Field],
+    block: headers.HeaderBlock,
     found: list[str],
     texts: bodies.Bodies,
     attached: tuple[Attachment, ...] = (),
 ) -> ParsedMail:
-    hint = _charset_of(fields)
-    decoded: list[tuple[str, str]] = []
-    seen: dict[str, str] = {}
-    for name, value in fields:
-        text, odd = headers.text_of(value, hint)
-        found.extend(odd)
-        decoded.append((name, text))
-        if name not in seen:
-            seen[name] = text
-        elif name in _SEVERAL:
-            found.append(defects.DUPLICATE_FIELD)
-    raws: dict[str, list[bytes]] = {}
-    for name, value in fields:
-        if name in _ADDRESS_FIELDS:
-            raws.setdefault(name, []).append(value)
+    hint = _charset_of(block.fields)
+    fields = block.fields if block.is_plain else _decoded(block.fields, hint, found)
+    topmost = dict(reversed(fields))
+    if len(topmost) < len(fields) and _repeats_one_of(_ONCE, fields):
+        found.append(defects.DUPLICATE_FIELD)
+    raws = {
+        name: [raw for field, raw in block.fields if field == name]
+        for name in _ADDRESS_FIELDS & topmost.keys()
+    }
     senders = addresses.parse(raws.get("from", ()), hint)
-    own_id = ids.normalise(seen.get("message-id", ""))
+    own_id = ids.normalise(topmost.get("message-id", ""))
     if not own_id:
         found.append(defects.NO_MESSAGE_ID)
     if not senders:
@@ -138,28 +133,41 @@ def _read(
     return ParsedMail(
         message_id=own_id or ids.made_from(raw),
         has_own_id=bool(own_id),
-        subject=" ".join(seen.get("subject", "").split()),
+        subject=" ".join(topmost.get("subject", "").split()),
         sender=senders[0] if senders else None,
         reply_to=addresses.parse(raws.get("reply-to", ()), hint),
         to=addresses.parse(raws.get("to", ()), hint),
         cc=addresses.parse(raws.get("cc", ()), hint),
-        date=_date(seen.get("date"), found),
-        received_date=dates.parse_received_date(seen.get("received", "")),
-        in_reply_to=ids.several(seen.get("in-reply-to", "")),
-        references=ids.several(seen.get("references", "")),
+        date=_date(topmost.get("date"), found),
+        received_date=dates.parse_received_date(topmost.get("received", "")),
+        in_reply_to=ids.several(topmost.get("in-reply-to", "")),
+        references=ids.several(topmost.get("references", "")),
         body_plain=texts.plain,
         body_html=texts.html,
         attachments=attached,
-        headers=tuple(decoded),
+        headers=tuple(fields),
         size=len(raw),
         defects=tuple(dict.fromkeys(found)),
     )
 
 
+def _decoded(fields: Sequence[Field], hint: str | None, found: list[str]) -> list[Field]:
+    decoded: list[Field] = []
+    for name, raw in fields:
+        text, odd = headers.text_of(raw, hint)
+        found.extend(odd)
+        decoded.append((name, text))
+    return decoded
+
+
+def _repeats_one_of(names: frozenset[str], fields: Sequence[Field]) -> bool:
+    return any(times > 1 and name in names for name, times in Counter(name for name, _ in fields).items())
+
+
 def _charset_of(fields: Sequence[Field]) -> str | None:
     raw = headers.first(fields, "content-type")
     return (
-        params.parse(raw).parameters.get("charset") if raw is not None and b"charset" in raw.lower() else None
+        params.parse(raw).parameters.get("charset") if raw is not None and "charset" in raw.lower() else None
     )
 
 

@@ -43,18 +43,19 @@ class PartMessage(Message):
         self.depth = 0
         self.type: params.Structured | None = None
         self.encoding: str | None = None  # the transfer encoding to undo, once it has been read
+        self.held: bytes | None = None  # a message that is one part: its body, not made into text in vain
 
     def attach(self, payload: Any) -> None:
         payload.depth = self.depth + 1
         payload.deepest = self.deepest
         super().attach(payload)
 
-    def field(self, name: str) -> bytes:
-        """The raw value of a header field, empty where there is none."""
+    def field(self, name: str) -> str:
+        """The raw value of a header field on one line, empty where there is none."""
         for field, value in self.raw_items():
             if field.lower() == name:
-                return str(value).encode("utf-8", "surrogateescape")
-        return b""
+                return headers.unfold(str(value))
+        return ""
 
     def get(self, name: str, failobj: Any = None) -> Any:
         if self.encoding is not None and name == "content-transfer-encoding":
@@ -63,6 +64,10 @@ class PartMessage(Message):
 
     def content(self, encoding: str = "") -> bytes:
         """The bytes of a leaf with that transfer encoding undone; without one, as they came."""
+        if self.held is not None:
+            if not encoding:
+                return self.held
+            self.set_payload(self.held.decode("ascii", "surrogateescape"))
         self.encoding = encoding
         content = self.get_payload(decode=True)
         return content if isinstance(content, bytes) else b""
@@ -140,10 +145,10 @@ def _root(fields: Sequence[Field], body: bytes) -> PartMessage:
     for name, raw in fields:
         if name.startswith("content-") and name not in seen:
             seen.add(name)
-            root.set_raw(name, headers.unfold(raw).decode("ascii", "surrogateescape"))
+            root.set_raw(name, raw)
     if root.get_content_type().startswith("multipart/"):
         return _opened(root, body)
-    root.set_payload(body.decode("ascii", "surrogateescape"))
+    root.held = body
     return root
 
 

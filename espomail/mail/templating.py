@@ -119,7 +119,8 @@ def _read(path: Path) -> _Source:
 
 def _environment(folders: list[Path], path: Path) -> "SandboxedEnvironment":
     from jinja2 import FileSystemLoader, StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment, SecurityError
+    from jinja2.exceptions import SecurityError
+    from jinja2.sandbox import SandboxedEnvironment
 
     class Environment(SandboxedEnvironment):
         intercepted_binops = frozenset(("*", "**", "%"))

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from espomail.mail import defects, headers
+from espomail.mail import defects
 from espomail.mail.structure import PartMessage
 
 _ENCODINGS: Final = {
@@ -65,7 +65,7 @@ def _encoding_of(message: PartMessage, found: list[str]) -> str:
     raw = message.field("content-transfer-encoding")
     if not raw:
         return ""
-    label = headers.unfold(raw).decode("ascii", "replace").partition(";")[0].partition("(")[0]
+    label = raw.partition(";")[0].partition("(")[0]
     label = label.strip("\"' \t,.:").lower()
     encoding = _ENCODINGS.get(label)
     if encoding is None:
