@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
+from peewee import __exception_wrapper__ as wrapper  # type: ignore[attr-defined]
+
 from espomail.store.changes import Add, Change, Key, Put, Remove, Row, Set
 from espomail.store.fields import JsonField, UtcField
 from espomail.store.models import TABLES, Table, database
@@ -45,7 +47,8 @@ def apply(changes: Iterable[Change]) -> None:
     Later changes of one row win over earlier ones, and are folded into the row when it is new itself.
     """
     for sql, parameters in statements(changes):
-        database.cursor().executemany(sql, parameters)
+        with wrapper:  # executemany is the driver's own, but its errors are to be peewee's
+            database.cursor().executemany(sql, parameters)
 
 
 def statements(changes: Iterable[Change]) -> Iterator[Statement]:

@@ -1,0 +1,153 @@
+"""The journal: raw messages kept before anything is decided of them, and what became of each.
+
+`keep` is the first of the two commits. A message and its folder's new position are durable together, so that
+from here on it can be neither lost nor taken twice.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from espomail.intake.messages import Position, RawMessage
+from espomail.store import models, write
+from espomail.store.changes import Add, Changes, add, change, put, remove
+from espomail.store.compression import compress, decompress
+from espomail.store.connection import writing
+from espomail.store.ids import Ids
+from espomail.store.models import FolderPosition, Journal
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A message of the journal that waits for its decision."""
+
+    id: int
+    raw_id: int
+    mailbox: str
+    folder: str
+    uid: int
+    received_at: datetime
+    size: int
+    is_partial: bool
+    raw: bytes
+
+
+def position_of(mailbox: str, folder: str) -> Position:
+    """How far the folder has been read; the beginning where it never was."""
+    row = FolderPosition.get_or_none(mailbox=mailbox, folder=folder)
+    if row is None:
+        return Position(folder)
+    return Position(folder, row.uidvalidity, row.last_uid, row.last_date)
+
+
+def keep(mailbox: str, messages: Sequence[RawMessage], position: Position) -> int:
+    """Commit raw messages together with the folder's position; gives how many were not there before."""
+    compressed = [compress(message.raw) for message in messages]
+    with writing():
+        ids = Ids.load()
+        known = _known_uids(mailbox, messages)
+        changes: list[Add] = []
+        for message, data in zip(messages, compressed, strict=True):
+            if (message.folder, message.uidvalidity, message.uid) not in known:
+                changes += _rows(mailbox, message, data, ids)
+        moved = put(
+            FolderPosition,
+            mailbox=mailbox,
+            folder=position.folder,
+            uidvalidity=position.uidvalidity,
+            last_uid=position.last_uid,
+            last_date=position.last_date,
+        )
+        write.apply((*changes, moved, *ids.changes()))
+    return len(changes) // 2
+
+
+def waiting(mailboxes: Iterable[str], limit: int, max_bytes: int) -> list[Kept]:
+    """The messages that wait for their decision, in the order of their arrival: at most so many, so large.
+
+    The first one is given whatever its size.
+    """
+    found: list[Kept] = []
+    size = 0
+    for entry in _waiting_rows(mailboxes, limit):
+        size += entry["size"]
+        if found and size > max_bytes:
+            break
+        found.append(_kept(entry))
+    return found
+
+
+def park(entry_id: int, error: str, *, now: datetime) -> Changes:
+    """Set a message aside in quarantine, raw, for an operator to look at."""
+    return (change(Journal, entry_id, outcome="quarantined", error=error, decided_at=now),)
+
+
+def retry(entry_id: int) -> Changes:
+    """Let a parked message be decided again by the next run."""
+    return (change(Journal, entry_id, outcome="new", error=None, tries=0, decided_at=None),)
+
+
+def drop(entry_id: int, raw_id: int, *, now: datetime) -> Changes:
+    """Give a parked message up. That it was here, and dropped by hand, stays known."""
+    outcome = {"outcome": "skipped", "because": "dropped by hand", "raw_message": None, "decided_at": now}
+    return change(Journal, entry_id, **outcome), remove(models.RawMessage, raw_id)
+
+
+def _known_uids(mailbox: str, messages: Sequence[RawMessage]) -> set[tuple[str, int, int]]:
+    """Which of them are in the journal already: a server may name a message twice."""
+    if not messages:
+        return set()
+    rows = Journal.select(Journal.folder, Journal.uidvalidity, Journal.uid).where(
+        Journal.mailbox == mailbox,
+        Journal.folder == messages[0].folder,
+        Journal.uidvalidity == messages[0].uidvalidity,
+        Journal.uid.in_([message.uid for message in messages]),
+    )
+    return {(row.folder, row.uidvalidity, row.uid) for row in rows}
+
+
+def _rows(mailbox: str, message: RawMessage, data: bytes, ids: Ids) -> list[Add]:
+    raw_id = ids.next(models.RawMessage)
+    return [
+        add(models.RawMessage, id=raw_id, data=data),
+        add(
+            Journal,
+            id=ids.next(Journal),
+            mailbox=mailbox,
+            folder=message.folder,
+            uidvalidity=message.uidvalidity,
+            uid=message.uid,
+            received_at=message.internal_date,
+            flags=message.flags,
+            size=message.size,
+            is_partial=message.is_partial,
+            raw_message=raw_id,
+        ),
+    ]
+
+
+def _waiting_rows(mailboxes: Iterable[str], limit: int) -> Iterator[dict[str, Any]]:
+    query = (
+        Journal.select(Journal, models.RawMessage.data)
+        .join(models.RawMessage)
+        .where(Journal.outcome == "new", Journal.mailbox.in_(list(mailboxes)))
+        .order_by(Journal.id)
+        .limit(limit)
+    )
+    rows: Iterator[dict[str, Any]] = query.dicts().iterator()
+    return rows
+
+
+def _kept(row: dict[str, Any]) -> Kept:
+    return Kept(
+        id=row["id"],
+        raw_id=row["raw_message"],
+        mailbox=row["mailbox"],
+        folder=row["folder"],
+        uid=row["uid"],
+        received_at=row["received_at"],
+        size=row["size"],
+        is_partial=row["is_partial"],
+        raw=decompress(row["data"]),
+    )

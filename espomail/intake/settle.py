@@ -1,0 +1,106 @@
+"""From kept to decided: everything that follows from a batch of raw messages, in the second commit."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+
+from peewee import DataError, IntegrityError, InterfaceError
+
+from espomail.config.schema import Config
+from espomail.crm.arrival import Arrival
+from espomail.crm.context import Context
+from espomail.crm.loading import load
+from espomail.intake import journal
+from espomail.intake.journal import Kept
+from espomail.mail.parse import parse, parse_headers
+from espomail.pipeline.decide import Failure, Outcome, decide_all
+from espomail.store import write
+from espomail.store.changes import Changes
+from espomail.store.connection import writing
+from espomail.store.ids import Ids
+
+Settled = Outcome | Failure
+
+MAX_BYTES_PER_BATCH = 16 * 1024**2
+
+FAULTS_OF_A_MAIL = (DataError, IntegrityError, InterfaceError, OverflowError, TypeError, ValueError)
+"""What the database says of a row that it will not take. A full disk or a lock is nobody's fault and goes on."""
+
+
+def never() -> bool:
+    return False
+
+
+class Pace:
+    """How many mails a batch holds, so that the write lock is never held for long."""
+
+    LONGEST_LOCK_S = 0.1  # half of what others may have to wait
+    MOST = 400
+
+    def __init__(self, size: int = 50) -> None:
+        self.size = size
+
+    def learn(self, mails: int, took_s: float) -> None:
+        """Adapt to how long the last batch has held the lock."""
+        if took_s > self.LONGEST_LOCK_S:
+            self.size = max(1, int(mails * self.LONGEST_LOCK_S / took_s))
+        elif mails >= self.size and took_s < self.LONGEST_LOCK_S / 2:
+            self.size = min(self.MOST, self.size * 2)
+
+
+def settle_waiting(context: Context, pace: Pace, is_over: Callable[[], bool] = never) -> Iterator[Settled]:
+    """Decide every message that waits in the journal, batch by batch, until `is_over` says so."""
+    mailboxes = list(context.config.mailboxes)
+    while not is_over():
+        batch = journal.waiting(mailboxes, pace.size, MAX_BYTES_PER_BATCH)
+        if not batch:
+            return
+        yield from settle([arrival_of(kept, context.config) for kept in batch], context, pace)
+
+
+def arrival_of(kept: Kept, config: Config) -> Arrival:
+    """The message, read. Never raises, whatever its bytes are."""
+    return Arrival(
+        parsed=parse_headers(kept.raw) if kept.is_partial else parse(kept.raw),
+        mailbox=config.mailboxes[kept.mailbox],
+        folder=kept.folder,
+        received_at=kept.received_at,
+        size=kept.size,
+        is_partial=kept.is_partial,
+        journal_id=kept.id,
+        raw_id=kept.raw_id,
+    )
+
+
+def settle(arrivals: Sequence[Arrival], context: Context, pace: Pace) -> list[Settled]:
+    """Decide and write one batch. When the write fails for a reason in one mail, only that one is parked."""
+    try:
+        return _decide_and_write(arrivals, context, pace)
+    except FAULTS_OF_A_MAIL as fault:
+        if len(arrivals) == 1:
+            return [_park(arrivals[0], fault, context)]
+        return [one for arrival in arrivals for one in settle([arrival], context, pace)]
+
+
+def _decide_and_write(arrivals: Sequence[Arrival], context: Context, pace: Pace) -> list[Settled]:
+    with writing():
+        began = time.monotonic()
+        desk = load(arrivals, context, Ids.load())
+        settled = list(decide_all(arrivals, desk))
+        write.apply(chain(*(_changes_of(one, context) for one in settled), desk.id_changes()))
+    pace.learn(len(arrivals), time.monotonic() - began)
+    return settled
+
+
+def _changes_of(settled: Settled, context: Context) -> Changes:
+    if isinstance(settled, Outcome):
+        return settled.changes
+    return journal.park(settled.arrival.journal_id, settled.report, now=context.now)
+
+
+def _park(arrival: Arrival, fault: Exception, context: Context) -> Failure:
+    failure = Failure(arrival, f"{type(fault).__name__}: {fault}", "".join(traceback.format_exception(fault)))
+    with writing():
+        write.apply(_changes_of(failure, context))
+    return failure
