@@ -7,7 +7,7 @@ SECONDS_PER_UNIT = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 BYTES_PER_UNIT = {"G": 1024**3, "M": 1024**2, "K": 1024, "": 1}
 
 # Some hundred years at most, so that no date minus a duration leaves the calendar.
-DURATION_PATTERN = r"(?:[1-9][0-9]{0,8}[sm]|[1-9][0-9]{0,5}h|[1-9][0-9]{0,4}d)"
+DURATION_PATTERN = r"[1-9](?:[0-9]{0,7}s|[0-9]{0,6}m|[0-9]{0,5}h|[0-9]{0,4}d)"
 SIZE_PATTERN = r"[1-9][0-9]{0,11}[KMG]?"
 LIMIT_PATTERN = rf"[0-9]{{1,9}} in {DURATION_PATTERN}"
 
@@ -74,9 +74,6 @@ class Limit:
             raise ValueError(f"must be {cls.FORMS}")
         most, _, window = text.partition(" in ")
         return cls(int(most), Duration.parse(window))
-
-    def __str__(self) -> str:
-        return f"{self.most} in {self.window}"
 
     @property
     def written(self) -> str:

@@ -52,6 +52,8 @@ def _addresses(mailbox: Mailbox, config: Config) -> Found:
 
 def _one_account_once(mailbox: Mailbox, config: Config) -> Found:
     """Two mailboxes may share an address, but not the mail: each would take the other's."""
+    if mailbox.address is None:
+        return
     for other in config.mailboxes.values():
         if other.key == mailbox.key:
             return
@@ -138,7 +140,7 @@ def _nobody_to_assign(mailbox: Mailbox, config: Config) -> Found:
 def _clear_text(mailbox: Mailbox, _config: Config) -> Found:
     for key, server in (("imap", mailbox.imap), ("smtp", mailbox.smtp)):
         if server and server.security == "none" and server.secret_sources and not _is_local(server.host):
-            yield (key, "security"), "the password and all mail cross the network in clear text"
+            yield (key, "security"), "password and mail travel in clear text"
 
 
 def _is_local(host: str) -> bool:
