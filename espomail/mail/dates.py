@@ -47,8 +47,6 @@ def _parse_unusual(text: str) -> datetime | None:
         parts = None
     if parts is not None:
         year, month, day, hour, minute, second, *_, offset_s = parts
-        if 100 <= year < 200:  # years since 1900 (RFC 5322 §4.3)
-            year += 1900
         return _utc((year, month, day, hour, minute, second), _offset(offset_s or 0))
     try:
         moment = datetime.fromisoformat(text.strip())
@@ -64,6 +62,8 @@ def _offset(offset_s: int) -> timedelta:
 
 def _utc(parts: tuple[int, int, int, int, int, int], offset: timedelta) -> datetime | None:
     year, month, day, hour, minute, second = parts
+    if 100 <= year < 200:  # years since 1900 (RFC 5322 §4.3)
+        year += 1900
     if abs(offset) > _LARGEST_OFFSET:
         offset = timedelta()
     try:

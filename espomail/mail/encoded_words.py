@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from espomail.mail import charsets, defects
+from espomail.mail import charsets, defects, lenient_base64
 
 _START = re.compile(rb"=\?([^?\s\x00-\x20]{0,60})\?([bBqQ])\?")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _BLANKS: Final = b" \t\r\n"
 
 
@@ -97,19 +96,13 @@ def _payload_bytes(run: list[Word]) -> bytes:
     unfinished = b""  # base64 that was cut within a group of four digits and goes on in the next word
     for word in run:
         if word.encoding == "q":
-            pieces.append(_from_base64(unfinished))
+            pieces.append(lenient_base64.decode(unfinished))
             pieces.append(binascii.a2b_qp(word.payload, header=True))
             unfinished = b""
             continue
-        digits = unfinished + _NOT_BASE64.sub(b"", word.payload)
+        digits = unfinished + lenient_base64.digits_of(word.payload)
         whole = len(digits) if word.payload.rstrip().endswith(b"=") else len(digits) // 4 * 4
-        pieces.append(_from_base64(digits[:whole]))
+        pieces.append(lenient_base64.decode(digits[:whole]))
         unfinished = digits[whole:]
-    pieces.append(_from_base64(unfinished))
+    pieces.append(lenient_base64.decode(unfinished))
     return b"".join(pieces)
-
-
-def _from_base64(digits: bytes) -> bytes:
-    if len(digits) % 4 == 1:
-        digits = digits[:-1]  # a lone last digit says nothing
-    return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4))

@@ -25,6 +25,10 @@ _SEPARATOR_LINE = re.compile(
 )
 
 
+_UNDECLARED = re.compile(rb"^--[^\r\n]{1,200}\r?\nContent-Type:", re.MULTILINE | re.IGNORECASE)
+_UNDECLARED_WITHIN_BYTES: Final = 4096
+
+
 class Part(NamedTuple):
     """A part without parts of its own, in the order of the message."""
 
@@ -148,6 +152,8 @@ def _root(fields: Sequence[Field], body: bytes) -> PartMessage:
             root.set_raw(name, raw)
     if root.get_content_type().startswith("multipart/"):
         return _opened(root, body)
+    if "content-type" not in seen and _UNDECLARED.search(body, 0, _UNDECLARED_WITHIN_BYTES) is not None:
+        root.type = params.Structured("multipart/mixed", {})  # the boundary is then guessed
     root.held = body
     return root
 

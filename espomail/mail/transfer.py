@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from espomail.mail import defects
+from espomail.mail import defects, lenient_base64
 from espomail.mail.structure import PartMessage
 
 _ENCODINGS: Final = {
@@ -28,6 +28,7 @@ _ENCODINGS: Final = {
     "none": "",
     "": "",
 }
+_HARMLESS: Final = frozenset({"InvalidBase64PaddingDefect"})
 _WORDS = re.compile(rb"\s*[A-Za-z,.]+[ \t][A-Za-z]+[ \t][A-Za-z]")
 _BASE64_ENDS = re.compile(rb"=[ \t]*\r?\n|\r?\n[ \t]*\r?\n")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]|\S[ \t]+\S")
@@ -39,7 +40,7 @@ def content(message: PartMessage, found: list[str]) -> bytes:
     before = len(message.defects)
     decoded = message.content(encoding)
     wrong = [type(defect).__name__ for defect in message.defects[before:]]
-    if encoding == "base64" and "InvalidBase64CharactersDefect" in wrong:
+    if encoding == "base64" and not _HARMLESS.issuperset(wrong):
         mended = _mended(message.content(), is_text=message.get_content_type().startswith("text/"))
         if mended is not None:
             decoded, defect = mended
@@ -54,10 +55,10 @@ def _mended(encoded: bytes, *, is_text: bool) -> tuple[bytes, str] | None:
         return encoded, defects.WRONG_TRANSFER_ENCODING
     end = _BASE64_ENDS.search(encoded.rstrip())
     if end is None or _NOT_BASE64.search(encoded, end.end()) is None:
-        return None
-    head = PartMessage()
-    head.set_payload(encoded[: end.end()].decode("ascii", "surrogateescape"))
-    decoded = head.content("base64")
+        # A lone last digit stands for nothing, and the standard library then decodes nothing at all.
+        is_odd = len(lenient_base64.digits_of(encoded)) % 4 == 1
+        return (lenient_base64.decode(encoded), defects.INVALID_BASE64_LENGTH) if is_odd else None
+    decoded = lenient_base64.decode(encoded[: end.end()])
     return decoded + b"\n" + encoded[end.end() :] if is_text else decoded, defects.TEXT_AFTER_BASE64
 
 
