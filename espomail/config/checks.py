@@ -154,6 +154,19 @@ def _mailboxes(config: Config) -> Iterator[Fault]:
                 yield Fault(("mailboxes", mailbox.key, *path), said)
 
 
+def _folders_read_once(config: Config) -> Iterator[Fault]:
+    """Two mailboxes may share an address, but not the mail: each would take the other's."""
+    readers: dict[tuple[object, ...], str] = {}
+    for mailbox in config.mailboxes.values():
+        imap = mailbox.imap
+        account = (mailbox.address, imap.host.lower(), imap.port, imap.username)
+        others = {readers.setdefault((*account, folder), mailbox.key) for folder in imap.folders}
+        for other in sorted(others - {mailbox.key}):
+            if mailbox.address is not None:
+                said = f"reads a folder of the same account as {quoted(other)}"
+                yield Fault(("mailboxes", mailbox.key), said)
+
+
 def _teams_without_users(config: Config) -> Iterator[Fault]:
     peopled = {team for user in config.users.values() if user.active for team in user.positions}
     for team in config.teams:
@@ -183,6 +196,7 @@ CHECKS: tuple[Check, ...] = (
     _system_mailbox,
     _users,
     _mailboxes,
+    _folders_read_once,
     _filters,
 )
 ODDITIES: tuple[Check, ...] = (_teams_without_users, _filters_without_field, _odd_mailboxes)

@@ -1,6 +1,7 @@
 """Finds the configuration and reads it: typed, complete, or refused with all that is wrong with it."""
 
 import os
+import shlex
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -39,7 +40,7 @@ def find(explicit: str | None, environ: Mapping[str, str], system_wide: Path = S
             if not _is_there(path):
                 raise WrongConfiguration(f"there is no {path}, which {by} names; {HOW_TO_START}")
             return path.absolute()
-    candidates = (_of_the_user(environ), system_wide)
+    candidates = (*_of_the_user(environ), system_wide)
     for path in candidates:
         if _is_there(path):
             return path
@@ -49,11 +50,20 @@ def find(explicit: str | None, environ: Mapping[str, str], system_wide: Path = S
     )
 
 
-def _of_the_user(environ: Mapping[str, str]) -> Path:
+def users_folder(environ: Mapping[str, str]) -> Path | None:
+    """The folder of a user's own configuration; None for a login without a home."""
     base = Path(environ.get("XDG_CONFIG_HOME") or "")
     if not base.is_absolute():  # the XDG specification has relative ones ignored
-        base = Path(environ.get("HOME") or "~").expanduser() / ".config"
-    return base / "espomail" / "config.yaml"
+        try:
+            base = Path(environ.get("HOME") or "~").expanduser() / ".config"
+        except RuntimeError:
+            return None
+    return base / "espomail"
+
+
+def _of_the_user(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    folder = users_folder(environ)
+    return (folder / "config.yaml",) if folder else ()
 
 
 def _is_there(path: Path) -> bool:
@@ -104,7 +114,7 @@ def _mode_faults(path: Path, mode: int) -> list[Fault]:
     if not any(exposed):
         return []
     told = " and ".join(filter(None, exposed))
-    fault = f"is {told} (mode {stat.S_IMODE(mode):04o}); type: chmod g-w,o= {path}"
+    fault = f"is {told} (mode {stat.S_IMODE(mode):04o}); type: chmod g-w,o= {shlex.quote(str(path))}"
     return [Fault((), fault, line=1)]
 
 

@@ -1,5 +1,6 @@
 """What no schema sees in a mailbox: whether its keys fit its kind, its case rules and its servers."""
 
+import re
 from collections.abc import Callable, Iterator
 
 from espomail.config.addresses import is_address, is_host
@@ -10,6 +11,7 @@ Found = Iterator[tuple[Path, str]]
 MailboxCheck = Callable[[Mailbox, Config], Found]
 
 BUILT_IN_TEMPLATES = frozenset({"case-received"})
+TEMPLATE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 TEMPLATE_SUFFIXES = (".txt.j2", ".html.j2")
 
 
@@ -48,22 +50,6 @@ def _addresses(mailbox: Mailbox, config: Config) -> Found:
         is_default = key == "from_address" and value == mailbox.address
         if value is not None and not is_default and not is_address(value):
             yield ("auto_reply", key), f"{quoted(value)} is no address, like support@example.com"
-
-
-def _one_account_once(mailbox: Mailbox, config: Config) -> Found:
-    """Two mailboxes may share an address, but not the mail: each would take the other's."""
-    if mailbox.address is None:
-        return
-    for other in config.mailboxes.values():
-        if other.key == mailbox.key:
-            return
-        shared = set(mailbox.imap.folders) & set(other.imap.folders)
-        if mailbox.address == other.address and _account(mailbox) == _account(other) and shared:
-            yield (), f"reads the same folders of the same account as {quoted(other.key)}"
-
-
-def _account(mailbox: Mailbox) -> tuple[str, int | None, str | None]:
-    return mailbox.imap.host.lower(), mailbox.imap.port, mailbox.imap.username
 
 
 def _servers(mailbox: Mailbox, _config: Config) -> Found:
@@ -114,7 +100,7 @@ def _auto_reply(mailbox: Mailbox, config: Config) -> Found:
     if mailbox.auto_reply is None:
         return
     name = mailbox.auto_reply.template
-    if "/" in name or name.startswith(".") or not name.isprintable() or not name:
+    if TEMPLATE_NAME.fullmatch(name) is None:
         yield ("auto_reply", "template"), f"{quoted(name)} is no template's name, like case-received"
     elif name not in BUILT_IN_TEMPLATES and not any(
         (config.templates / f"{name}{suffix}").is_file() for suffix in TEMPLATE_SUFFIXES
@@ -150,7 +136,6 @@ def _is_local(host: str) -> bool:
 MAILBOX_CHECKS: tuple[MailboxCheck, ...] = (
     _kind,
     _addresses,
-    _one_account_once,
     _servers,
     _case_rules,
     _auto_reply,

@@ -4,6 +4,7 @@ A secret is asked for when it is needed, and stands in no message, log or repr.
 """
 
 import os
+import shlex
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -45,7 +46,9 @@ def _by_file(server: Server, _environ: Mapping[str, str], _timeout_s: float) -> 
                 _refuse(server, "password_file", f"{path} is no regular file")
             if not _is_private(about):
                 open_to = f"is open to others (mode {stat.S_IMODE(about.st_mode):04o})"
-                _refuse(server, "password_file", f"{path} {open_to}; type: chmod 600 {path}")
+                _refuse(
+                    server, "password_file", f"{path} {open_to}; type: chmod 600 {shlex.quote(str(path))}"
+                )
             content = file.read(LONGEST_SECRET_BYTES)
     except OSError as error:
         _refuse(server, "password_file", f"{path} cannot be read: {error.strerror}")
