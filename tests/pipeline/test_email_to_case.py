@@ -1,0 +1,272 @@
+"""Email-to-Case: what makes a case, what joins one, and who may."""
+
+from datetime import timedelta
+
+from espomail.store.changes import change
+from espomail.store.models import Case, Email, Note, RecordTeam
+from tests.office import Office, mail
+
+FIRST = "<first@customer.example>"
+
+
+def answer(subject: str = "Re: Question", sender: str = "carl@customer.example", **more: str) -> bytes:
+    return mail(subject, sender, **{"In_Reply_To": FIRST, **more})
+
+
+def close(office: Office, number: int = 1, status: str = "Closed", **more: object) -> None:
+    closed_at = office.now - timedelta(hours=1)
+    office.write((change(Case, number, status=status, closed_at=closed_at, **more),))
+
+
+def test_first_mail_of_a_thread_makes_a_case_and_its_answer_joins_it(office):
+    office.receive(mail(message_id=FIRST), answer())
+    assert office.rows(Case, "id", "name", "status") == [(1, "Question", "Assigned")]
+    assert office.rows(Email, "subject", "parent_type", "parent_id")[0::2] == [
+        ("Question", "case", 1),
+        ("Re: Question", "case", 1),
+    ]
+
+
+def test_new_case_takes_its_description_team_and_mailbox(office):
+    office.receive(mail("Broken", body="The left one."))
+    assert office.rows(Case, "description", "mailbox", "first_email") == [("The left one.", "support", 1)]
+    assert office.rows(RecordTeam, "record_type", "record_id", "team") == [("case", 1, "support")]
+
+
+def test_new_case_belongs_to_the_account_and_contact_of_its_sender(office):
+    account = office.account("Customer Ltd")
+    contact = office.contact("Carl Customer", "carl@customer.example", account=account)
+    office.receive(mail())
+    assert office.rows(Case, "account", "contact", "lead") == [(account, contact, None)]
+    assert office.rows(Email, "account")[0] == account
+
+
+def test_new_case_of_a_lead_names_the_lead(office):
+    lead = office.lead("Carl", "carl@customer.example")
+    office.receive(mail())
+    assert office.rows(Case, "account", "contact", "lead") == [(None, None, lead)]
+
+
+def test_stream_of_a_new_case_tells_of_its_making_its_assignee_and_its_mail(office):
+    office.receive(mail("Broken"))
+    assert office.rows(Note, "type", "text") == [
+        ("create", ""),
+        ("assign", "anna"),
+        ("email-received", "Broken"),
+    ]
+
+
+def test_vacation_mail_makes_no_case(office):
+    office.receive(mail("Away", Auto_Submitted="auto-replied"))
+    assert office.rows(Case) == []
+    assert office.rows(Email, "subject", "is_auto") == [("Away", True)]
+
+
+def test_vacation_mail_of_a_thread_is_linked_quietly_and_does_not_reopen(office):
+    office.receive(mail(message_id=FIRST))
+    close(office)
+    office.receive(answer("Away", Auto_Submitted="auto-replied"))
+    assert office.rows(Case, "status") == ["Closed"]
+    assert office.rows(Email, "parent_id")[2] == 1
+
+
+def test_list_mail_makes_a_case_that_is_not_answered(office):
+    office.receive(mail("News", List_Id="<news.customer.example>"))
+    assert office.rows(Case, "name") == ["News"]
+    assert office.rows(Email, "status") == ["archived"]
+
+
+def test_reply_to_closed_case_reopens_it(office):
+    office.receive(mail(message_id=FIRST))
+    close(office)
+    office.receive(answer())
+    assert office.rows(Case, "id", "status", "closed_at") == [(1, "Assigned", None)]
+    assert ("status", "Closed → Assigned: a reply came") in office.rows(Note, "type", "text")
+
+
+def test_reply_to_closed_case_that_nobody_has_makes_it_new_again(office):
+    office.receive(mail(message_id=FIRST))
+    close(office, assigned_user=None)
+    office.receive(answer())
+    assert office.rows(Case, "status") == ["New"]
+
+
+def test_reply_to_pending_case_leaves_it_pending(office):
+    office.receive(mail(message_id=FIRST))
+    close(office, status="Pending")
+    office.receive(answer())
+    assert office.rows(Case, "status") == ["Pending"]
+
+
+def test_reply_to_duplicate_case_joins_its_survivor(office):
+    office.receive(mail(message_id=FIRST), mail("Other"))
+    close(office, status="Duplicate", survivor=2)
+    office.receive(answer())
+    assert office.rows(Email, "parent_id")[-1] == 2
+
+
+def test_mail_that_came_before_the_case_was_closed_does_not_reopen_it(office):
+    office.receive(mail(message_id=FIRST))
+    close(office)
+    office.receive(answer(), at=office.now - timedelta(hours=2))
+    assert office.rows(Case, "status") == ["Closed"]
+
+
+def test_closed_case_can_be_configured_to_give_a_new_one(open_office):
+    office = open_office(("team: support}", "team: support, reply_to_closed: new}"))
+    office.receive(mail(message_id=FIRST))
+    close(office)
+    office.receive(answer())
+    assert office.rows(Case, "id", "status") == [(1, "Closed"), (2, "Assigned")]
+    assert ("post", "It answers case #1, which is closed.") in office.rows(Note, "type", "text")
+
+
+def test_closed_case_can_be_configured_to_stay_closed(open_office):
+    office = open_office(("team: support}", "team: support, reply_to_closed: keep}"))
+    office.receive(mail(message_id=FIRST))
+    close(office)
+    office.receive(answer())
+    assert office.rows(Case, "id", "status") == [(1, "Closed")]
+
+
+def test_only_long_closed_cases_give_new_ones_when_so_configured(open_office):
+    office = open_office(("team: support}", "team: support, reply_to_closed: {new_after: 30d}}"))
+    office.receive(mail(message_id=FIRST))
+    close(office)
+    office.receive(answer())
+    assert office.rows(Case, "status") == ["Assigned"]
+    office.write((change(Case, 1, status="Closed", closed_at=office.now - timedelta(days=31)),))
+    office.receive(answer("Re: Again", Message_ID="<later@customer.example>"))
+    assert office.rows(Case, "status") == ["Closed", "Assigned"]
+
+
+def test_number_in_the_subject_counts_for_a_party(office):
+    office.receive(mail("Broken"))
+    office.receive(mail("About [#1]"))
+    assert office.rows(Case, "id") == [1]
+    assert office.rows(Email, "parent_id")[-1] == 1
+
+
+def test_number_in_the_subject_of_a_stranger_makes_a_new_case_with_a_note(office):
+    office.receive(mail("Broken"))
+    office.receive(mail("Let me see [#1]", "eve@evil.example"))
+    assert office.rows(Case, "id") == [1, 2]
+    told = "Its subject names case #1, but its sender takes no part in that case."
+    assert ("case", 2, told) in office.rows(Note, "parent_type", "parent_id", "text")
+
+
+def test_unknown_number_makes_a_new_case_with_a_note(office):
+    office.receive(mail("About [#77]"))
+    assert office.rows(Case, "id") == [1]
+    assert "Its subject names case #77, which does not exist." in office.rows(Note, "text")
+
+
+def test_number_counts_for_a_colleague_of_the_contact_at_the_same_domain(office):
+    office.contact("Carl", "carl@customer.example")
+    office.receive(mail("Broken"))
+    office.receive(mail("[#1] more", "dora@customer.example"))
+    assert office.rows(Case, "id") == [1]
+
+
+def test_number_does_not_count_for_somebody_else_at_a_freemail_domain(office):
+    office.contact("Carl", "carl@gmail.com")
+    office.receive(mail("Broken", "carl@gmail.com"))
+    office.receive(mail("[#1] more", "mallory@gmail.com"))
+    assert office.rows(Case, "id") == [1, 2]
+
+
+def test_thread_beats_the_number(office):
+    office.receive(mail(message_id=FIRST), mail("Other"))
+    office.receive(answer("[#2] Question"))
+    assert office.rows(Email, "parent_id")[-1] == 1
+
+
+def test_outsider_joins_by_thread_and_is_marked(office):
+    office.receive(mail(message_id=FIRST))
+    office.receive(answer(sender="eve@evil.example"))
+    assert office.rows(Case, "id") == [1]
+    assert office.rows(Email, "from_address", "is_outsider")[-1] == ("eve@evil.example", True)
+
+
+def test_outsider_becomes_no_party_by_joining(office):
+    office.receive(mail(message_id=FIRST))
+    office.receive(answer(sender="eve@evil.example"))
+    office.receive(mail("[#1] again", "eve@evil.example"))
+    assert office.rows(Case, "id") == [1, 2]
+
+
+def test_outsider_gets_a_new_case_where_only_parties_join(open_office):
+    office = open_office(("team: support}", "team: support, join: party}"))
+    office.receive(mail(message_id=FIRST))
+    office.receive(answer(sender="eve@evil.example"))
+    assert office.rows(Case, "id") == [1, 2]
+    assert "It claims to belong to case #1, but its sender takes no part in the case." in office.rows(
+        Note, "text"
+    )
+
+
+def test_answer_to_our_auto_reply_joins_by_its_token_whoever_sends_it(open_office):
+    office = open_office(("team: support}", "team: support, join: party}"))
+    office.receive(mail())
+    token = office.rows(Email, "message_id")[1]
+    office.receive(mail("Re: got it", "private@home.example", In_Reply_To=token))
+    assert office.rows(Case, "id") == [1]
+
+
+def test_token_with_a_wrong_signature_joins_nothing(office):
+    office.receive(mail())
+    forged = office.rows(Email, "message_id")[1].replace("@example.com", "x@example.com")
+    office.receive(mail("Re: got it", "eve@evil.example", In_Reply_To=forged))
+    assert office.rows(Case, "id") == [1, 2]
+
+
+def test_mail_that_failed_dmarc_joins_only_by_a_token(open_office):
+    trusting = ("organisation:", "authentication: {trusted_authserv_id: mx.example.com}\norganisation:")
+    office = open_office(trusting)
+    failed = {"Authentication_Results": "mx.example.com; dmarc=fail header.from=customer.example"}
+    office.receive(mail(message_id=FIRST))
+    office.receive(answer(**failed))
+    assert office.rows(Case, "id") == [1, 2]
+    token = office.rows(Email, "message_id")[1]
+    office.receive(mail("Re: ok", In_Reply_To=token, **failed))
+    assert office.rows(Email, "parent_id")[-1] == 1
+
+
+def test_reply_that_arrives_before_its_original_gives_one_case(office):
+    office.receive(answer())
+    office.receive(mail(message_id=FIRST))
+    assert office.rows(Case, "id") == [1]
+
+
+def test_colleague_who_forwards_a_customers_mail_opens_a_new_case(office):
+    office.receive(mail(message_id=FIRST))
+    office.receive(answer("Fwd: Question", "anna@example.com"))
+    assert office.rows(Case, "name") == ["Question", "Fwd: Question"]
+
+
+def test_mail_from_our_own_support_address_makes_no_case(office):
+    office.receive(mail("To ourselves", "support@example.com"))
+    assert office.rows(Case) == []
+
+
+def test_storm_of_one_sender_joins_the_newest_case_and_is_not_answered(open_office):
+    office = open_office(("team: support}", "team: support, storm: 3 in 1h}"))
+    office.receive(*[mail(f"Alarm {number}") for number in range(6)])
+    assert office.rows(Case, "name") == ["Alarm 0", "Alarm 1", "Alarm 2"]
+    assert [row for row in office.rows(Email, "subject", "parent_id") if row[0] == "Alarm 5"] == [
+        ("Alarm 5", 3)
+    ]
+    assert office.rows(Email, "status").count("queued") == 3
+
+
+def test_storms_are_counted_by_the_time_of_receipt(open_office):
+    office = open_office(("team: support}", "team: support, storm: 1 in 1h}"))
+    office.receive(mail("Alarm 1"), at=office.now - timedelta(hours=3))
+    office.receive(mail("Alarm 2"), at=office.now - timedelta(minutes=90))
+    office.receive(mail("Alarm 3"), at=office.now - timedelta(minutes=1))
+    assert office.rows(Case, "id") == [1, 2, 3]
+
+
+def test_long_subject_is_cut_and_an_empty_one_said(office):
+    office.receive(mail("x" * 300), mail("", "b@b.example"))
+    assert office.rows(Case, "name") == ["x" * 255, "(No Subject)"]
