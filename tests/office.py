@@ -1,6 +1,7 @@
 """A small company in a temporary folder, for tests of the rules: its configuration, its database, its clock.
 
-Mails are taken in as a run would take them, from the journal to the second commit; only the servers are missing.
+Mails are taken in as a run would take them, from the journal to the second commit; only the servers are
+missing.
 """
 
 from collections.abc import Iterable, Sequence
