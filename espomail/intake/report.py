@@ -1,4 +1,4 @@
-"""What a run is asked to do, and what it says when it is over: the values behind `fetch` and `outbox flush`."""
+"""What a run is asked to do, and what it answers: the values behind `fetch` and `outbox flush`."""
 
 from collections.abc import Callable
 from datetime import datetime

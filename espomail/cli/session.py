@@ -1,0 +1,122 @@
+"""What a command works with: the configuration, who is acting, the open database, the output."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, tzinfo
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec
+
+import click
+from peewee import DatabaseError, OperationalError
+
+from espomail.cli import acting
+from espomail.cli.invocation import Invocation
+from espomail.cli.output import Output
+from espomail.config import zones
+from espomail.config.schema import Config
+from espomail.crm.access import Access, Actor
+from espomail.errors import (
+    NotFound,
+    NotPermitted,
+    TryAgainLater,
+    UnusableInput,
+    WrongConfiguration,
+    WrongUsage,
+)
+from espomail.store import connection, write
+from espomail.store.changes import Changes
+from espomail.store.ids import Ids
+
+Parameters = ParamSpec("Parameters")
+
+
+class Session:
+    """One command's work, with the database open."""
+
+    def __init__(self, invocation: Invocation, config: Config, actor: Actor) -> None:
+        self.invocation = invocation
+        self.config = config
+        self.actor = actor
+        self.access = Access(actor, config)
+        self.zone: tzinfo = zones.zone(config, invocation.environ)
+        self.out = Output(invocation, self.zone)
+
+    @property
+    def now(self) -> datetime:
+        """When the program was called, aware UTC, whole seconds."""
+        return self.invocation.now.replace(microsecond=0)
+
+    def require_user(self, what: str) -> str:
+        """The acting user's key. Raises WrongUsage for the system, which has to say for whom it acts."""
+        if self.actor.user is None:
+            raise WrongUsage(f"{what} is a user's; as the system, say whose: espomail --as USER …")
+        return self.actor.user
+
+    @contextmanager
+    def writing(self) -> Iterator["Writing"]:
+        """One transaction. What is put into it is written when it ends, and nothing when it raises."""
+        with connection.writing():
+            work = Writing(Ids.load())
+            yield work
+            write.apply((*work.changes, *work.ids.changes()))
+
+    def read_input(self, name: str) -> bytes:
+        """What `--input FILE|-` names. Delegated users name no file: the service's login reads too many."""
+        if name == "-":
+            return sys.stdin.buffer.read()
+        if self.actor.is_delegated:
+            raise NotPermitted(f"you may name no files here; type: --input - < {name}")
+        try:
+            return Path(name).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"there is no file {name}") from None
+        except PermissionError:
+            raise NotPermitted(f"{name} may not be read; type: --input - < {name}") from None
+        except OSError as trouble:
+            raise UnusableInput(f"{name} cannot be read: {trouble.strerror}") from None
+
+
+class Writing:
+    """Changes that are being gathered, and the ids for new rows."""
+
+    def __init__(self, ids: Ids) -> None:
+        self.ids = ids
+        self.changes: list[Any] = []
+
+    def put(self, changes: Changes) -> None:
+        self.changes.extend(changes)
+
+
+@contextmanager
+def opened(invocation: Invocation) -> Iterator[Session]:
+    """A session with the database open, and closed at its end."""
+    config = acting.load_configuration(invocation).config
+    session = Session(invocation, config, acting.act(invocation, config))
+    connection.open_database(config.database, now=invocation.now)
+    try:
+        yield session
+    except OperationalError as trouble:
+        raise TryAgainLater(f"database {config.database_file}: {trouble}") from trouble
+    except DatabaseError as trouble:
+        if type(trouble) is not DatabaseError:  # the others are faults of the program
+            raise
+        raise WrongConfiguration(f"database {config.database_file}: {trouble}") from trouble
+    finally:
+        connection.close_database()
+
+
+def in_session(
+    function: Callable[Concatenate[Session, Parameters], None],
+) -> Callable[Parameters, None]:
+    """Hand the command a session."""
+
+    @wraps(function)
+    def run(*arguments: Parameters.args, **options: Parameters.kwargs) -> None:
+        invocation = click.get_current_context().find_object(Invocation)
+        assert invocation is not None  # noqa: S101  # the door puts it there
+        with opened(invocation) as session:
+            function(session, *arguments, **options)
+
+    return run
