@@ -63,13 +63,13 @@ def starter(today: date) -> str:
     return STARTER.format(today=today.isoformat())
 
 
-def start_in(folder: Path, today: date) -> Path:
-    """Makes `folder` (0700) with a config.yaml (0600) and a templates folder; gives back the file's path.
+def start_at(file: Path, today: date) -> Path:
+    """Makes the file (0600), its folder (0700) and a templates folder beside it; gives back the file's path.
 
-    What is there already is left as it is. Raises UnusableInput when that is config.yaml, or when the folder
-    cannot be written.
+    What is there already is left as it is. Raises UnusableInput when that is the file, or when nothing can be
+    made there.
     """
-    file = folder / "config.yaml"
+    folder = file.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

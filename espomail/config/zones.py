@@ -14,8 +14,12 @@ def zone(config: Config, environ: Mapping[str, str] = os.environ, localtime: Pat
     """The configured zone; else the system's, as the C library finds it: TZ, /etc/localtime, UTC."""
     if config.timezone is not None:
         return ZoneInfo(config.timezone)
-    named = zone_named(environ.get("TZ", "").removeprefix(":"))
-    return named or _system_zone(localtime)
+    return system_zone(environ, localtime)
+
+
+def system_zone(environ: Mapping[str, str], localtime: Path = LOCALTIME) -> ZoneInfo:
+    """The system's zone. Never raises: what cannot be known is UTC."""
+    return zone_named(environ.get("TZ", "").removeprefix(":")) or _zone_of(localtime)
 
 
 def zone_named(name: str) -> ZoneInfo | None:
@@ -32,7 +36,7 @@ def zone_named(name: str) -> ZoneInfo | None:
         return None
 
 
-def _system_zone(localtime: Path) -> ZoneInfo:
+def _zone_of(localtime: Path) -> ZoneInfo:
     _, is_of_database, name = str(localtime.resolve()).partition("/zoneinfo/")
     named = zone_named(name) if is_of_database else None
     if named is not None:

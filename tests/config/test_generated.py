@@ -17,7 +17,7 @@ from espomail.config.schema import Config
 from espomail.config.section import Section
 from espomail.config.show import as_yaml, shown
 from espomail.config.spellings import in_the_schemas_terms
-from espomail.config.starter import start_in, starter
+from espomail.config.starter import start_at, starter
 from espomail.config.validate import json_schema, schema_faults
 from espomail.errors import UnusableInput
 
@@ -119,17 +119,17 @@ def test_starting_file_loads_and_takes_no_older_mail(tmp_path: Path) -> None:
 
 def test_start_makes_a_private_folder_and_overwrites_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "espomail"
-    path = start_in(folder, date(2026, 11, 25))
+    path = start_at(folder / "config.yaml", date(2026, 11, 25))
     assert path == folder / "config.yaml"
     modes = [each.stat().st_mode & 0o777 for each in (folder, path, folder / "templates")]
     assert modes == [0o700, 0o600, 0o700]
     path.write_text("mine")
     with pytest.raises(UnusableInput, match="is there already; nothing was changed"):
-        start_in(folder, date(2026, 11, 26))
+        start_at(folder / "config.yaml", date(2026, 11, 26))
     assert path.read_text() == "mine"
 
 
-def test_start_in_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+def test_start_at_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnusableInput, match="cannot be made: Not a directory"):
-        start_in(tmp_path / "file" / "espomail", date(2026, 11, 25))
+        start_at(tmp_path / "file" / "espomail" / "config.yaml", date(2026, 11, 25))
