@@ -63,6 +63,14 @@ _number_or_text("float")
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _loader, node: node.value)
 
 
+def _undefined(loader: _Loader, node: yaml.Node) -> object:
+    return loader.construct_undefined(node)
+
+
+for _name in ("binary", "omap", "pairs", "set"):  # a configuration has no place for such values
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_name}", _undefined)
+
+
 def read_document(content: bytes) -> Document:
     """Reads YAML. Raises NotYamlError when that is not what it is."""
     try:

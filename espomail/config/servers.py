@@ -96,7 +96,9 @@ class Imap(Server, frozen=True, kw_only=True):
         Literal["keep", "seen", "delete"] | MoveTo,
         Meta(description="What happens to the mail on the server once it is safe here."),
     ] = "keep"
-    portion: Annotated[int, Meta(ge=1, description="Messages a run; the rest comes with the next.")] = 500
+    portion: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Messages a run; the rest comes with the next.")
+    ] = 500
     max_size: Annotated[Size, Meta(description="Of larger mail only the headers are taken.")] = field(
         default_factory=lambda: Size.parse("25M")
     )

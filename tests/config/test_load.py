@@ -277,3 +277,24 @@ def test_named_configuration_must_be_there(tmp_path: Path) -> None:
         find(str(tmp_path / "none.yaml"), {})
     with pytest.raises(WrongConfiguration, match=r"which \$ESPOMAIL_CONFIG names"):
         find(None, {"ESPOMAIL_CONFIG": str(tmp_path / "none.yaml")})
+
+
+def test_position_that_nobody_holds_is_warned_of(tmp_path: Path) -> None:
+    text = support(
+        "teams: [support]",
+        "case: {create: true, distribution: less-busy, position: Agent}",
+        top="teams: {support: }\nusers: {anna: {teams: {support: Head}}}\n",
+    )
+    (warning,) = loaded(tmp_path, text).warnings
+    assert warning.endswith('mailboxes.support.case.position: no active user of support is "Agent"')
+
+
+def test_servers_may_be_named_by_ip_address_or_in_another_script(tmp_path: Path) -> None:
+    text = support("smtp: {host: почта.рф}").replace("host: imap.example.com", 'host: "2001:db8::1"')
+    mailbox = loaded(tmp_path, text).config.mailboxes["support"]
+    assert (mailbox.imap.host, mailbox.smtp and mailbox.smtp.host) == ("2001:db8::1", "почта.рф")
+
+
+def test_home_of_somebody_unknown_is_a_path_like_any_other(tmp_path: Path) -> None:
+    config = loaded(tmp_path, support(imap="password_file: ~no-such-login/secret")).config
+    assert config.mailboxes["support"].imap.password_file == tmp_path / "~no-such-login/secret"

@@ -1,0 +1,142 @@
+"""`espomail init` and `espomail config`, as they are called."""
+
+import os
+import pty
+import shlex
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from espomail.cli.main import main
+from espomail.config.load import load
+
+PROGRAM = (sys.executable, "-c", "import sys; from espomail.cli.main import main; sys.exit(main())")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """The environment of a login whose configuration `init` has just made."""
+    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TZ": "Europe/Berlin"}
+    assert main(["-q", "init"], environ) == 0
+    return environ
+
+
+def configuration(environ: dict[str, str]) -> Path:
+    return Path(environ["HOME"]) / ".config" / "espomail" / "config.yaml"
+
+
+def test_init_prints_the_file_and_tells_the_next_steps(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    environ = {"XDG_CONFIG_HOME": str(tmp_path), "TZ": "UTC"}
+    assert main(["init"], environ) == 0
+    path = tmp_path / "espomail" / "config.yaml"
+    told = capfd.readouterr()
+    assert told.out == f"{path}\n"
+    assert "* * * * * espomail fetch\n" in told.err
+    assert str(path.parent / "support.password") in told.err
+    since = load(path).config.mailboxes["support"].imap.fetch_since
+    assert abs((since - date.today()).days) <= 1  # noqa: DTZ011
+
+
+def test_init_elsewhere_tells_commands_that_name_the_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "100% ours"
+    assert main(["init", "--directory", str(folder)], {"HOME": str(tmp_path)}) == 0
+    told = capfd.readouterr().err
+    quoted = shlex.quote(str(folder / "config.yaml"))
+    assert f"espomail --config {quoted} config check" in told
+    assert "100\\% ours" in told.splitlines()[-1]
+    assert main(["--config", str(folder / "config.yaml"), "config", "check"], {}) == 0
+
+
+def test_init_overwrites_nothing(home: dict[str, str], capfd: pytest.CaptureFixture[str]) -> None:
+    configuration(home).write_text("mine")
+    assert main(["init"], home) == 65
+    assert (
+        capfd.readouterr().err
+        == f"espomail: error: {configuration(home)} is there already; nothing was changed\n"
+    )
+    assert configuration(home).read_text() == "mine"
+
+
+def test_check_is_silent_when_all_is_right(home: dict[str, str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check"], home) == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_check_says_on_a_terminal_that_all_is_right(home: dict[str, str]) -> None:
+    terminal, end = pty.openpty()
+    try:
+        subprocess.run(
+            [*PROGRAM, "config", "check"], env=home, stdout=end, stderr=end, check=True, timeout=60
+        )
+        assert os.read(terminal, 1000).decode().strip().endswith("config.yaml: fine")
+    finally:
+        os.close(terminal)
+        os.close(end)
+
+
+def test_check_tells_every_fault_and_exits_78(
+    home: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = configuration(home)
+    path.write_text(
+        path.read_text().replace("security: tls", "securty: tls").replace("[support]", "[suport]")
+    )
+    assert main(["config", "check"], home) == 78
+    told = capfd.readouterr().err
+    assert "mailboxes.support.imap.securty: unknown key; did you mean security?" in told
+    assert 'mailboxes.support.teams[0]: there is no team "suport"; did you mean support?' in told
+    assert all(line.startswith("config.yaml:") for line in told.splitlines()[1:])
+
+
+def test_check_warns_on_stderr_and_succeeds(home: dict[str, str], capfd: pytest.CaptureFixture[str]) -> None:
+    path = configuration(home)
+    path.write_text(path.read_text().replace("support: {}", "support: {}\n  sales: {}"))
+    assert main(["config", "check"], home) == 0
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("espomail: warning: config.yaml:")
+    assert err.endswith("teams.sales: no active user belongs to it\n")
+    assert main(["config", "check", "--json"], home) == 0
+    assert len(msgspec.json.decode(capfd.readouterr().out)["warnings"]) == 1
+
+
+def test_check_tries_the_templates(home: dict[str, str], capfd: pytest.CaptureFixture[str]) -> None:
+    path = configuration(home)
+    path.write_text(
+        path.read_text().replace("# auto_reply: {template: case-received", "auto_reply: {template: ours")
+    )
+    (path.parent / "templates" / "ours.txt.j2").write_text("{{ case.nummer }}")
+    assert main(["config", "check"], home) == 78
+    assert "ours.txt.j2" in capfd.readouterr().err
+
+
+def test_show_prints_yaml_or_json_without_secrets(
+    home: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = configuration(home)
+    path.write_text(path.read_text().replace("password_file: support.password", "password: hunter2"))
+    assert main(["config", "show"], home) == 0
+    as_yaml = capfd.readouterr().out
+    assert main(["config", "show", "--json"], home) == 0
+    as_json = capfd.readouterr().out
+    assert "hunter2" not in as_yaml + as_json
+    imap = msgspec.json.decode(as_json)["mailboxes"]["support"]["imap"]
+    assert (imap["password"], imap["port"]) == ("********", 993)
+    assert yaml.safe_load(as_yaml)["mailboxes"]["support"]["imap"]["port"] == 993
+    assert main(["config", "show", "--format", "csv"], home) == 2
+
+
+def test_missing_configuration_is_told_with_the_command_that_makes_one(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", str(tmp_path / "none.yaml"), "config", "check"], {}) == 78
+    assert "`espomail init` makes one" in capfd.readouterr().err
