@@ -1,14 +1,16 @@
 """`espomail config`: whether the configuration is right, and what applies."""
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from espomail.cli import acting
 from espomail.cli.command import Noun, exits
 from espomail.cli.invocation import Invocation
 from espomail.cli.output import Output, json_line
-from espomail.errors import WrongConfiguration, WrongUsage
+from espomail.errors import NotPermitted, WrongConfiguration, WrongUsage
 
 if TYPE_CHECKING:
     from espomail.config.load import Loaded
@@ -20,7 +22,7 @@ def command() -> None:
 
 
 @command.command("check")
-@exits(WrongConfiguration)
+@exits(NotPermitted, WrongConfiguration)
 @click.pass_obj
 def check(invocation: Invocation) -> None:
     """Tell everything that is wrong with the configuration, each fault with its line.
@@ -43,7 +45,7 @@ def check(invocation: Invocation) -> None:
 
 
 @command.command("show")
-@exits(WrongConfiguration)
+@exits(NotPermitted, WrongConfiguration)
 @click.pass_obj
 def show(invocation: Invocation) -> None:
     """Print the configuration with every default filled in and every password masked, as YAML or JSON."""
@@ -57,6 +59,10 @@ def show(invocation: Invocation) -> None:
 
 
 def _loaded(invocation: Invocation) -> "Loaded":
-    from espomail.config.load import find, load
-
-    return load(find(invocation.config_path, invocation.environ))
+    """The configuration, for who may see it: whoever can read the file, and administrators through sudo."""
+    loaded = acting.load_configuration(invocation)
+    if acting.is_delegated(os.geteuid(), invocation.environ):
+        actor = acting.act(invocation, loaded.config)
+        if not actor.is_admin:
+            raise NotPermitted("the configuration is for administrators")
+    return loaded

@@ -1,15 +1,17 @@
 """`espomail init`: a configuration to start from."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
 
 import click
 
+from espomail.cli import acting
 from espomail.cli.command import Verb, exits
 from espomail.cli.invocation import Invocation
 from espomail.cli.output import Output
-from espomail.errors import UnusableInput, WrongUsage
+from espomail.errors import NotPermitted, UnusableInput, WrongUsage
 
 NEXT_STEPS = """\
 Next:
@@ -24,7 +26,7 @@ Next:
 @click.option(
     "--directory", metavar="DIR", help="Where config.yaml is made. Default: your own configuration folder."
 )
-@exits(UnusableInput)
+@exits(UnusableInput, NotPermitted)
 @click.pass_obj
 def command(invocation: Invocation, directory: str | None) -> None:
     """Make a configuration to start from: config.yaml and a folder for templates, for your eyes only.
@@ -34,6 +36,8 @@ def command(invocation: Invocation, directory: str | None) -> None:
     from espomail.config.starter import start_at
     from espomail.config.zones import system_zone
 
+    if acting.is_delegated(os.geteuid(), invocation.environ):
+        raise NotPermitted("a configuration is made by the login that will own it, not through sudo")
     today = invocation.now.astimezone(system_zone(invocation.environ)).date()
     file = start_at(_file(invocation, directory), today)
     Output(invocation).show_text(str(file))

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import pwd
 import shlex
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 import yaml
 
+from espomail.cli import acting
 from espomail.cli.main import main
 from espomail.config.load import load
 
@@ -133,6 +135,37 @@ def test_show_prints_yaml_or_json_without_secrets(
     assert (imap["password"], imap["port"]) == ("********", 993)
     assert yaml.safe_load(as_yaml)["mailboxes"]["support"]["imap"]["port"] == 993
     assert main(["config", "show", "--format", "csv"], home) == 2
+
+
+@pytest.fixture
+def through_sudo(home: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of somebody who calls the program through sudo as the login that owns all."""
+    owner, caller = 4711, 4712
+    entries = {
+        owner: ("espomail", "x", owner, owner, "", home["HOME"], "/bin/sh"),
+        caller: ("anna", "x", caller, caller, "", "/home/anna", "/bin/sh"),
+    }
+    monkeypatch.setattr(os, "geteuid", lambda: owner)
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: pwd.struct_passwd(entries[uid]))
+    owned = os.stat_result((0o700, 0, 0, 0, owner, owner, 0, 0, 0, 0))
+    monkeypatch.setattr(acting, "_owner", lambda _: owned)
+    return {"HOME": "/home/anna", "SUDO_UID": str(caller), "PATH": os.environ["PATH"]}
+
+
+@pytest.mark.parametrize("verb", ["check", "show"])
+def test_configuration_is_for_administrators_only_through_sudo(
+    home: dict[str, str], through_sudo: dict[str, str], verb: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", verb], through_sudo) == 77
+    assert capfd.readouterr() == ("", "espomail: error: the configuration is for administrators\n")
+    path = configuration(home)
+    path.write_text(path.read_text().replace("name: Anna Novak", "admin: true"))
+    assert main(["config", verb], through_sudo) == 0
+
+
+def test_nobody_makes_a_configuration_through_sudo(through_sudo: dict[str, str], tmp_path: Path) -> None:
+    assert main(["init", "--directory", str(tmp_path / "new")], through_sudo) == 77
+    assert not (tmp_path / "new").exists()
 
 
 def test_missing_configuration_is_told_with_the_command_that_makes_one(
