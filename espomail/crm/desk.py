@@ -90,6 +90,10 @@ class Desk:
             else:
                 self._mirror.learn(change)
 
+    @property
+    def now(self) -> datetime:
+        return self.context.now
+
     def next_id(self, model: type[Numbered]) -> int:
         """An id for a new row."""
         return self._ids.next(model)

@@ -1,15 +1,36 @@
 """The Stream: notes on a record, and what users are told of them."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
-from espomail.crm.desk import Desk
 from espomail.crm.refs import Ref
 from espomail.store.changes import Add, add
-from espomail.store.models import Note, Notification
+from espomail.store.ids import Ids
+from espomail.store.models import Note, Notification, Numbered
+
+
+class Giver(Protocol):
+    """Whoever gives out row ids and the time: the desk, or a `Pen`."""
+
+    @property
+    def now(self) -> datetime: ...
+
+    def next_id(self, model: type[Numbered]) -> int: ...
+
+
+class Pen:
+    """Ids and the time for rows that are written without a desk."""
+
+    def __init__(self, ids: Ids, now: datetime) -> None:
+        self.ids = ids
+        self.now = now
+
+    def next_id(self, model: type[Numbered]) -> int:
+        return self.ids.next(model)
 
 
 def note(
-    desk: Desk,
+    giver: Giver,
     ref: Ref,
     kind: str,
     text: str = "",
@@ -21,11 +42,11 @@ def note(
     """A new note of that kind. `data` holds what a program may want to know of it."""
     return add(
         Note,
-        id=desk.next_id(Note),
+        id=giver.next_id(Note),
         parent_type=ref.kind,
         parent_id=ref.id,
         type=kind,
-        created_at=desk.context.now,
+        created_at=giver.now,
         by=by,
         email=email,
         text=text,
@@ -34,7 +55,7 @@ def note(
 
 
 def notification(
-    desk: Desk,
+    giver: Giver,
     user: str,
     kind: str,
     text: str,
@@ -47,10 +68,10 @@ def notification(
     """What one user is told: of an e-mail, of a note (`about`), or of both."""
     return add(
         Notification,
-        id=desk.next_id(Notification),
+        id=giver.next_id(Notification),
         user=user,
         type=kind,
-        created_at=desk.context.now,
+        created_at=giver.now,
         email=email,
         note=about.row["id"] if about else None,
         parent_type=ref.kind if ref else None,

@@ -33,6 +33,21 @@ class Kept(msgspec.Struct, frozen=True):
     raw: bytes
 
 
+def unkept(mailbox: str, message: RawMessage) -> Kept:
+    """A message as it would stand in the journal, for a run that writes nothing."""
+    return Kept(
+        id=0,
+        raw_id=0,
+        mailbox=mailbox,
+        folder=message.folder,
+        uid=message.uid,
+        received_at=message.internal_date,
+        size=message.size,
+        is_partial=message.is_partial,
+        raw=message.raw,
+    )
+
+
 def position_of(mailbox: str, folder: str) -> Position:
     """How far the folder has been read; the beginning where it never was."""
     row = FolderPosition.get_or_none(mailbox=mailbox, folder=folder)

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from peewee import DataError, IntegrityError, InterfaceError
@@ -25,11 +25,7 @@ Settled = Outcome | Failure
 MAX_BYTES_PER_BATCH = 16 * 1024**2
 
 FAULTS_OF_A_MAIL = (DataError, IntegrityError, InterfaceError, OverflowError, TypeError, ValueError)
-"""What the database says of a row that it will not take. A full disk or a lock is nobody's fault and goes on."""
-
-
-def never() -> bool:
-    return False
+"""What is said of a row that the database will not take. A full disk or a lock is no mail's fault."""
 
 
 class Pace:
@@ -49,14 +45,15 @@ class Pace:
             self.size = min(self.MOST, self.size * 2)
 
 
-def settle_waiting(context: Context, pace: Pace, is_over: Callable[[], bool] = never) -> Iterator[Settled]:
-    """Decide every message that waits in the journal, batch by batch, until `is_over` says so."""
-    mailboxes = list(context.config.mailboxes)
-    while not is_over():
-        batch = journal.waiting(mailboxes, pace.size, MAX_BYTES_PER_BATCH)
-        if not batch:
-            return
+def settle_waiting(context: Context, pace: Pace, mailboxes: Sequence[str]) -> Iterator[Settled]:
+    """Decide every message of these mailboxes that waits in the journal, batch by batch."""
+    while batch := journal.waiting(mailboxes, pace.size, MAX_BYTES_PER_BATCH):
         yield from settle([arrival_of(kept, context.config) for kept in batch], context, pace)
+
+
+def preview(arrivals: Sequence[Arrival], context: Context) -> list[Settled]:
+    """What would become of these mails, each knowing of those before it; nothing is written."""
+    return list(decide_all(arrivals, load(arrivals, context, Ids.load())))
 
 
 def arrival_of(kept: Kept, config: Config) -> Arrival:

@@ -1,0 +1,53 @@
+"""The Stream of a record, as it is read: the oldest entry first."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, ClassVar
+
+from msgspec import Struct
+
+from espomail.crm.access import Access
+from espomail.crm.refs import Ref
+from espomail.crm.related import in_portions
+from espomail.store.models import Email, Note
+
+HIDDEN = "an e-mail that you may not read"
+
+
+class StreamEntry(Struct, frozen=True, kw_only=True):
+    """One note of a Stream."""
+
+    IN_TABLE: ClassVar = ("created_at", "type", "by", "email", "text")
+
+    id: int
+    type: str
+    created_at: datetime
+    by: str | None
+    email: int | None
+    text: str
+    data: Any
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.text}" if self.text else self.type
+
+
+def stream_of(access: Access, ref: Ref) -> tuple[StreamEntry, ...]:
+    """The record's Stream; of e-mails that may not be read it tells only that there is one."""
+    query = Note.select().where(Note.parent_type == ref.kind, Note.parent_id == ref.id).order_by(Note.id)
+    rows = list(query.dicts())
+    readable = readable_emails(access, {row["email"] for row in rows if row["email"] is not None})
+    entries: list[StreamEntry] = []
+    for row in rows:
+        is_hidden = row["email"] is not None and row["email"] not in readable
+        shown = {**row, "email": None, "text": HIDDEN, "data": None} if is_hidden else row
+        entries.append(StreamEntry(**{name: shown[name] for name in StreamEntry.__struct_fields__}))
+    return tuple(entries)
+
+
+def readable_emails(access: Access, ids: Collection[int]) -> Collection[int]:
+    """Those of the e-mails that are there and may be read."""
+    found: set[int] = set()
+    for some in in_portions(ids):
+        query = Email.select(Email.id).where(Email.id.in_(some), ~Email.is_deleted, access.emails())
+        found.update(number for (number,) in query.tuples())
+    return found

@@ -1,0 +1,40 @@
+"""How mailboxes fare from run to run, so that cron's mail tells of changes and not of every minute."""
+
+import re
+from datetime import datetime
+
+from espomail.store import write
+from espomail.store.changes import put
+from espomail.store.connection import writing
+from espomail.store.models import MailboxState
+
+CHANGING = re.compile(r"\w*\d\w*")
+"""Words with digits in an error: a time or an id, which differs at every try."""
+
+
+def record(mailbox: str, error: str | None, now: datetime) -> list[str]:
+    """Remember how the mailbox fared; gives what people are to be told, a line if something has changed."""
+    before = MailboxState.get_or_none(mailbox=mailbox)
+    known = before.error if before is not None else None
+    if error is None and known is None and before is not None:
+        return []
+    with writing():
+        write.apply(
+            [
+                put(
+                    MailboxState,
+                    mailbox=mailbox,
+                    error=error,
+                    failing_since=None if error is None else (before and before.failing_since) or now,
+                    tries=0 if error is None else (before.tries if before is not None else 0) + 1,
+                    last_success_at=now if error is None else before and before.last_success_at,
+                )
+            ]
+        )
+    if error is None:
+        return [f"mailbox {mailbox}: works again"] if known is not None else []
+    if known is None:
+        return [f"mailbox {mailbox}: {error}"]
+    if CHANGING.sub("", known) != CHANGING.sub("", error):
+        return [f"mailbox {mailbox}: still fails, now because of: {error}"]
+    return []

@@ -1,0 +1,57 @@
+"""Counting what a run does with each mailbox."""
+
+from collections import Counter
+
+from espomail.intake.report import MailboxReport
+from espomail.intake.settle import Settled
+from espomail.pipeline.decide import Failure
+
+
+class Tally:
+    """What has become of one mailbox's mail in this run."""
+
+    def __init__(self, mailbox: str) -> None:
+        self.mailbox = mailbox
+        self.error: str | None = None
+        self.taken = 0  # messages that were fetched from the server
+        self.remaining: dict[str, int] = {}  # folder → messages left for the next run
+        self.warnings: list[str] = []
+        self._results: Counter[str] = Counter()
+        self._cases_created = self._cases_updated = self._auto_replies = 0
+
+    def count(self, settled: Settled) -> list[str]:
+        """Count one mail; gives what people are to be told of it."""
+        if isinstance(settled, Failure):
+            self._results["quarantined"] += 1
+            return [_parked(self.mailbox, settled)]
+        self._results[settled.result] += 1
+        self._cases_created += settled.made_case
+        self._cases_updated += settled.joined_case
+        self._auto_replies += settled.is_answered
+        self.warnings += settled.warnings
+        return list(settled.warnings)
+
+    def report(self) -> MailboxReport:
+        """The counts as they are told."""
+        results = self._results
+        return MailboxReport(
+            mailbox=self.mailbox,
+            ok=self.error is None,
+            error=self.error,
+            fetched=results.total(),
+            imported=results["imported"],
+            duplicates=results["duplicate"],
+            skipped=results["skipped"],
+            own=results["own"],
+            quarantined=results["quarantined"],
+            cases_created=self._cases_created,
+            cases_updated=self._cases_updated,
+            auto_replies=self._auto_replies,
+            remaining=sum(self.remaining.values()),
+        )
+
+
+def _parked(mailbox: str, failure: Failure) -> str:
+    entry = failure.arrival.journal_id
+    where = f"mailbox {mailbox}, folder {failure.arrival.folder}"
+    return f"{where}: a message is parked: {failure.error}; see: espomail quarantine show {entry}"

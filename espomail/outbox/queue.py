@@ -1,0 +1,170 @@
+"""The queue of mail going out: the state of each attempt is committed before and after it.
+
+waiting → sending → sent | waiting (refused for now) | failed (refused for good). A message that is found in
+`sending` when a run begins was in the hands of a server when an earlier run died. Whether it went out nobody
+can know; so it is `in-doubt`, and only an operator sends it again.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import msgspec
+
+from espomail.config.schema import Config, Mailbox
+from espomail.config.secrets import secret_of
+from espomail.crm.loading import rows_of
+from espomail.crm.notes import Pen, note
+from espomail.crm.refs import Ref, parent_of
+from espomail.errors import ServerTrouble, WrongConfiguration
+from espomail.intake.report import FlushReport, OutboxReport
+from espomail.outbox.smtp import Accepted, Courier, Delivery, InDoubt, Refused, open_courier
+from espomail.store import write
+from espomail.store.changes import Changes, change
+from espomail.store.compression import decompress
+from espomail.store.connection import writing
+from espomail.store.ids import Ids
+from espomail.store.models import Email, Outbox, RawMessage
+
+WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
+"""How long after each refused attempt the next one is due; the last one repeats."""
+
+GIVEN_UP_AFTER = timedelta(days=5)  # RFC 5321 §4.5.4.1
+
+Clock = Callable[[], datetime]
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A message whose next attempt is due."""
+
+    id: int
+    kind: str
+    mailbox: str
+    envelope_sender: str
+    recipients: list[str]
+    email: int
+    parent: Ref | None
+    queued_at: datetime
+    tries: int
+    raw: bytes
+
+
+def doubt_interrupted(now: datetime) -> int:
+    """Mark what an earlier run left in the hands of a server. Only under the run's lock; gives how many."""
+    rows = rows_of(Outbox.select(Outbox.id).where(Outbox.state == "sending"))
+    error = f"the program died while the message was being handed over; found at {now:%Y-%m-%d %H:%M} UTC"
+    with writing():
+        write.apply(change(Outbox, row["id"], state="in-doubt", error=error) for row in rows)
+    return len(rows)
+
+
+def deliver_due(config: Config, clock: Clock, is_over: Callable[[], bool]) -> FlushReport:
+    """Hand every due message to its mailbox's SMTP server. One server in trouble does not stop the others."""
+    sent = failed = 0
+    news: list[str] = []
+    for key, group in groupby(_due_ids(clock()), key=lambda row: str(row["mailbox"])):
+        ids = [int(row["id"]) for row in group]
+        try:
+            for delivered in _deliver_by(config.mailboxes.get(key), key, ids, clock, is_over):
+                sent += delivered == "sent"
+                failed += delivered == "failed"
+        except (ServerTrouble, WrongConfiguration) as trouble:
+            news.append(f"mailbox {key}: {len(ids)} messages wait: {trouble}")
+    waiting = Outbox.select().where(Outbox.state == "waiting").count()
+    report = OutboxReport(sent=sent, failed=failed, waiting=waiting)
+    return FlushReport(outbox=report, news=tuple(news), has_trouble=bool(news))
+
+
+def _due_ids(now: datetime) -> list[dict[str, object]]:
+    query = Outbox.select(Outbox.id, Outbox.mailbox).where(
+        Outbox.state == "waiting", Outbox.next_try_at <= now
+    )
+    return rows_of(query.order_by(Outbox.mailbox, Outbox.id))
+
+
+def _deliver_by(
+    mailbox: Mailbox | None, key: str, ids: Sequence[int], clock: Clock, is_over: Callable[[], bool]
+) -> "list[str]":
+    if mailbox is None or mailbox.smtp is None:
+        raise WrongConfiguration(f"mailboxes.{key}.smtp: is missing; the messages in the outbox need it")
+    states = []
+    secret = secret_of(mailbox.smtp) if mailbox.smtp.username else None
+    with open_courier(mailbox.smtp, secret) as courier:
+        for message_id in ids:
+            if is_over():
+                break
+            states.append(_attempt(courier, _load(message_id), clock))
+    return states
+
+
+def _load(outbox_id: int) -> Due:
+    row = rows_of(
+        Outbox.select(Outbox, Email.parent_type, Email.parent_id, RawMessage.data)
+        .join(Email)
+        .join(RawMessage)
+        .where(Outbox.id == outbox_id)
+    )[0]
+    return Due(
+        id=row["id"],
+        kind=row["kind"],
+        mailbox=row["mailbox"],
+        envelope_sender=row["envelope_sender"],
+        recipients=row["recipients"],
+        email=row["email"],
+        parent=parent_of(row),
+        queued_at=row["queued_at"],
+        tries=row["tries"],
+        raw=decompress(row["data"]),
+    )
+
+
+def _attempt(courier: Courier, due: Due, clock: Clock) -> str:
+    """One attempt, committed before and after; gives the message's new state."""
+    tries = due.tries + 1
+    with writing():
+        write.apply(
+            (
+                change(Outbox, due.id, state="sending", tries=tries),
+                change(Email, due.email, status="sending"),
+            )
+        )
+    delivery = courier.deliver(due.envelope_sender, due.recipients, due.raw)
+    now = clock()
+    with writing():
+        pen = Pen(Ids.load(), now)
+        state, changes = _after(delivery, due, tries, pen)
+        write.apply((*changes, *pen.ids.changes()))
+    return state
+
+
+def _after(delivery: Delivery, due: Due, tries: int, pen: Pen) -> tuple[str, Changes]:
+    """The message's new state, and what follows from the server's answer."""
+    match delivery:
+        case Accepted():
+            return "sent", (
+                change(Outbox, due.id, state="sent", sent_at=pen.now, error=None, next_try_at=None),
+                change(Email, due.email, status="sent"),
+                *_noted(due, "email-sent", "", pen),
+            )
+        case InDoubt(said):
+            return "in-doubt", (change(Outbox, due.id, state="in-doubt", error=said, next_try_at=None),)
+        case Refused(said=said, is_temporary=True) if pen.now - due.queued_at < GIVEN_UP_AFTER:
+            next_try_at = pen.now + WAITS[min(tries, len(WAITS)) - 1]
+            return "waiting", (
+                change(Outbox, due.id, state="waiting", error=said, next_try_at=next_try_at),
+                change(Email, due.email, status="queued"),
+            )
+        case Refused(said=said):
+            return "failed", (
+                change(Outbox, due.id, state="failed", error=said, next_try_at=None),
+                change(Email, due.email, status="failed"),
+                *_noted(
+                    due, "post", f"The {due.kind} to {', '.join(due.recipients)} was refused: {said}", pen
+                ),
+            )
+
+
+def _noted(due: Due, kind: str, text: str, pen: Pen) -> Changes:
+    if due.parent is None:
+        return ()
+    return (note(pen, due.parent, kind, text or due.subject, email=due.email),)

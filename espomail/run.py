@@ -1,0 +1,178 @@
+"""One run of `fetch`, from the lock to the last delivery."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from espomail.config.load import Loaded
+from espomail.config.schema import Config, Mailbox
+from espomail.config.secrets import secret_of
+from espomail.config.zones import zone
+from espomail.crm.context import Context
+from espomail.errors import NotFound, ServerTrouble, WrongConfiguration
+from espomail.intake import health, journal
+from espomail.intake.imap import Session, sign_in
+from espomail.intake.lock import run_lock
+from espomail.intake.report import FetchReport, FetchRequest, FlushReport, OnProgress
+from espomail.intake.settle import Pace, arrival_of, preview, settle_waiting
+from espomail.intake.tally import Tally
+from espomail.mail import templating
+from espomail.outbox import queue
+from espomail.store.connection import close_database, open_database
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def fetch(
+    loaded: Loaded, request: FetchRequest, *, clock: Clock = utc_now, on_progress: OnProgress | None = None
+) -> FetchReport:
+    """Read the mailboxes, decide what came, send what is due.
+
+    Raises NotFound for a mailbox that is not configured, TryAgainLater when another run goes on and the
+    request says that this is a failure. When it is none, the report of a run that had nothing to do.
+    """
+    began = time.monotonic()
+    chosen = _chosen(loaded.config, request.mailboxes)
+    with run_lock(loaded, waits=request.waits_for_lock, fails=request.fails_if_locked) as is_ours:
+        if not is_ours:
+            return FetchReport()
+        with _open(loaded.config, clock(), may_upgrade=not request.is_dry_run):
+            run = Run(loaded.config, request, chosen, clock, on_progress or _silent)
+            return run.go(began)
+
+
+def flush(loaded: Loaded, *, clock: Clock = utc_now) -> FlushReport:
+    """Send what is due. Raises TryAgainLater when another run goes on."""
+    with run_lock(loaded, waits=False, fails=True), _open(loaded.config, clock(), may_upgrade=False):
+        queue.doubt_interrupted(clock())
+        return queue.deliver_due(loaded.config, clock, lambda: False)
+
+
+class Run:
+    """One run over some mailboxes, under the lock."""
+
+    def __init__(
+        self,
+        config: Config,
+        request: FetchRequest,
+        chosen: tuple[Mailbox, ...],
+        clock: Clock,
+        on_progress: OnProgress,
+    ) -> None:
+        self.config = config
+        self.request = request
+        self.chosen = chosen
+        self.clock = clock
+        self.on_progress = on_progress
+        self.context = Context.of_installation(
+            config,
+            now=clock(),
+            zone=zone(config),
+            templates=templating.load(config.templates),
+            answer_old=request.answers_old,
+        )
+        self.pace = Pace()
+        self.tallies = {mailbox.key: Tally(mailbox.key) for mailbox in chosen}
+        self.news: list[str] = []
+        self.previewed: list[journal.Kept] = []
+
+    def go(self, began: float) -> FetchReport:
+        """The whole run; `began` is the monotonic moment at which it did."""
+        self.over_at = began + self.request.budget_s
+        if not self.request.is_dry_run:
+            queue.doubt_interrupted(self.context.now)
+            self.settle()  # what an earlier run has kept and not decided
+        for number, mailbox in enumerate(self.chosen):
+            share = (self.over_at - time.monotonic()) / (len(self.chosen) - number)
+            self.fetch_mailbox(mailbox, time.monotonic() + share)
+        if self.request.is_dry_run:
+            self.preview()
+        flushed = FlushReport()
+        if self.request.sends and not self.request.is_dry_run:
+            flushed = queue.deliver_due(self.config, self.clock, self.is_over)
+        return self.report(flushed, time.monotonic() - began)
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self.over_at
+
+    def fetch_mailbox(self, mailbox: Mailbox, deadline: float) -> None:
+        """Take in a mailbox's new mail. Its troubles are told in its report and stop no other mailbox."""
+        tally = self.tallies[mailbox.key]
+        try:
+            with sign_in(mailbox.imap, secret_of(mailbox.imap), deadline=deadline) as session:
+                for folder in mailbox.imap.folders:
+                    self.fetch_folder(mailbox, folder, session, deadline)
+        except (ServerTrouble, WrongConfiguration) as trouble:
+            tally.error = str(trouble)
+        if not self.request.is_dry_run:
+            self.news += health.record(mailbox.key, tally.error, self.clock())
+
+    def fetch_folder(self, mailbox: Mailbox, folder: str, session: Session, deadline: float) -> None:
+        """Keep each batch of a folder, then decide it; what the server is to be told comes after that."""
+        tally = self.tallies[mailbox.key]
+        most = min(mailbox.imap.portion, self.request.limit or mailbox.imap.portion) - tally.taken
+        batches = session.new_messages(
+            journal.position_of(mailbox.key, folder),
+            since=mailbox.imap.fetch_since,
+            limit=most,
+            max_size=mailbox.imap.max_size,
+        )
+        for batch in batches:
+            tally.taken += len(batch.messages)
+            tally.remaining[folder] = batch.remaining
+            if self.request.is_dry_run:
+                self.previewed += [journal.unkept(mailbox.key, message) for message in batch.messages]
+            else:
+                journal.keep(mailbox.key, batch.messages, batch.position)
+                self.settle()
+            self.on_progress(mailbox.key, tally.taken, tally.taken + batch.remaining)
+            if time.monotonic() > deadline:
+                break
+
+    def settle(self) -> None:
+        """Decide what waits in the journal, also what a run that died has left there."""
+        for settled in settle_waiting(self.context, self.pace, list(self.tallies)):
+            self.news += self.tallies[settled.arrival.mailbox.key].count(settled)
+
+    def preview(self) -> None:
+        """Decide what was kept and what was fetched, and write nothing."""
+        left = journal.waiting(list(self.tallies), limit=-1, max_bytes=sys.maxsize)
+        arrivals = [arrival_of(kept, self.config) for kept in (*left, *self.previewed)]
+        for settled in preview(arrivals, self.context):
+            self.news += self.tallies[settled.arrival.mailbox.key].count(settled)
+
+    def report(self, flushed: FlushReport, seconds: float) -> FetchReport:
+        warned = any(tally.warnings for tally in self.tallies.values())
+        return FetchReport(
+            mailboxes=tuple(tally.report() for tally in self.tallies.values()),
+            outbox=flushed.outbox,
+            seconds=round(seconds, 3),
+            news=(*self.news, *flushed.news),
+            has_trouble=warned or flushed.has_trouble,
+        )
+
+
+def _chosen(config: Config, names: tuple[str, ...]) -> tuple[Mailbox, ...]:
+    unknown = [name for name in names if name not in config.mailboxes]
+    if unknown:
+        raise NotFound(f"there is no mailbox {unknown[0]!r}; there are: {', '.join(config.mailboxes)}")
+    return tuple(mailbox for key, mailbox in config.mailboxes.items() if not names or key in names)
+
+
+@contextmanager
+def _open(config: Config, now: datetime, *, may_upgrade: bool) -> Iterator[None]:
+    open_database(config.database, now=now, may_upgrade=may_upgrade)
+    try:
+        yield
+    finally:
+        close_database()
+
+
+def _silent(_mailbox: str, _done: int, _of: int) -> None:
+    """No progress is shown."""

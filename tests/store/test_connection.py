@@ -1,0 +1,87 @@
+"""Opening, locking and upgrading the database."""
+
+import sqlite3
+import stat
+import threading
+
+import pytest
+from playhouse.schema_diff import diff_models
+
+from espomail.errors import TryAgainLater, WrongConfiguration
+from espomail.store import connection
+from espomail.store.connection import close_database, open_database, writing
+from espomail.store.models import TABLES, Installation, TokenKey, database
+from tests.store.conftest import NOW
+
+
+def test_new_database_has_an_installation_id_and_a_key(database_file):
+    assert len(Installation.get().id) == 8
+    assert len(bytes(TokenKey.get().key)) == 32
+
+
+def test_database_can_be_read_by_its_owner_alone(database_file):
+    for file in database_file.parent.glob("espomail.db*"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_commits_are_durable_and_foreign_keys_hold(database_file):
+    pragmas = [database.pragma(name) for name in ("journal_mode", "foreign_keys", "synchronous")]
+    assert pragmas == ["wal", 1, 2]
+
+
+def test_migrations_give_the_schema_of_the_models(database_file):
+    assert not diff_models(database.obj, TABLES)
+
+
+def test_database_of_a_newer_program_is_refused(database_file):
+    database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2030-01-01')")
+    close_database()
+    with pytest.raises(WrongConfiguration, match="newer espomail"):
+        open_database(f"sqlite:///{database_file}", now=NOW)
+
+
+def test_old_database_is_upgraded_only_where_that_is_allowed_and_kept_as_it_was(
+    database_file, monkeypatch, tmp_path
+):
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for file in connection.MIGRATIONS.glob("0*.py"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "0900_more.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (x)')\n"
+    )
+    monkeypatch.setattr(connection, "MIGRATIONS", folder)
+    close_database()
+    with pytest.raises(TryAgainLater, match="espomail db upgrade"):
+        open_database(f"sqlite:///{database_file}", now=NOW)
+    open_database(f"sqlite:///{database_file}", now=NOW, may_upgrade=True)
+    assert database.table_exists("more")
+    before = sqlite3.connect(database_file.with_name("espomail.db.before-0900_more"))
+    assert before.execute("SELECT count(*) FROM installation").fetchone() == (1,)
+    before.close()
+
+
+def test_file_that_is_no_database_is_said(tmp_path):
+    file = tmp_path / "espomail.db"
+    file.write_text("this is not a database, but long enough to be looked at" * 100)
+    with pytest.raises(WrongConfiguration, match=r"espomail\.db"):
+        open_database(f"sqlite:///{file}", now=NOW)
+    close_database()
+
+
+def test_folder_that_is_missing_is_said(tmp_path):
+    with pytest.raises(WrongConfiguration, match="make it first"):
+        open_database(f"sqlite:///{tmp_path}/nowhere/espomail.db", now=NOW)
+
+
+def test_writer_that_does_not_get_the_lock_says_to_try_again(database_file):
+    other = sqlite3.connect(database_file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    database.pragma("busy_timeout", 50)
+    with pytest.raises(TryAgainLater, match="in use"), writing():
+        pass
+    threading.Thread(target=other.rollback).start()
+    database.pragma("busy_timeout", 5000)
+    with writing():
+        pass
+    other.close()
