@@ -15,11 +15,11 @@ from espomail.errors import NotFound, ServerTrouble, WrongConfiguration
 from espomail.intake import health, journal
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.lock import run_lock
-from espomail.intake.report import FetchReport, FetchRequest, FlushReport, OnProgress
 from espomail.intake.settle import Pace, arrival_of, preview, settle_waiting
 from espomail.intake.tally import Tally
 from espomail.mail import templating
 from espomail.outbox import queue
+from espomail.report import FetchReport, FetchRequest, FlushReport, OnProgress
 from espomail.store.connection import close_database, open_database
 
 Clock = Callable[[], datetime]

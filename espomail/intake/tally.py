@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from espomail.intake.report import MailboxReport
 from espomail.intake.settle import Settled
 from espomail.pipeline.decide import Failure
+from espomail.report import MailboxReport
 
 
 class Tally:

@@ -8,6 +8,7 @@ can know; so it is `in-doubt`, and only an operator sends it again.
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 import msgspec
 
@@ -17,8 +18,8 @@ from espomail.crm.loading import rows_of
 from espomail.crm.notes import Pen, note
 from espomail.crm.refs import Ref, parent_of
 from espomail.errors import ServerTrouble, WrongConfiguration
-from espomail.intake.report import FlushReport, OutboxReport
 from espomail.outbox.smtp import Accepted, Courier, Delivery, InDoubt, Refused, open_courier
+from espomail.report import FlushReport, OutboxReport
 from espomail.store import write
 from espomail.store.changes import Changes, change
 from espomail.store.compression import decompress
@@ -43,6 +44,7 @@ class Due(msgspec.Struct, frozen=True):
     envelope_sender: str
     recipients: list[str]
     email: int
+    subject: str
     parent: Ref | None
     queued_at: datetime
     tries: int
@@ -63,7 +65,7 @@ def deliver_due(config: Config, clock: Clock, is_over: Callable[[], bool]) -> Fl
     sent = failed = 0
     news: list[str] = []
     for key, group in groupby(_due_ids(clock()), key=lambda row: str(row["mailbox"])):
-        ids = [int(row["id"]) for row in group]
+        ids = [row["id"] for row in group]
         try:
             for delivered in _deliver_by(config.mailboxes.get(key), key, ids, clock, is_over):
                 sent += delivered == "sent"
@@ -75,7 +77,7 @@ def deliver_due(config: Config, clock: Clock, is_over: Callable[[], bool]) -> Fl
     return FlushReport(outbox=report, news=tuple(news), has_trouble=bool(news))
 
 
-def _due_ids(now: datetime) -> list[dict[str, object]]:
+def _due_ids(now: datetime) -> list[dict[str, Any]]:
     query = Outbox.select(Outbox.id, Outbox.mailbox).where(
         Outbox.state == "waiting", Outbox.next_try_at <= now
     )
@@ -84,7 +86,7 @@ def _due_ids(now: datetime) -> list[dict[str, object]]:
 
 def _deliver_by(
     mailbox: Mailbox | None, key: str, ids: Sequence[int], clock: Clock, is_over: Callable[[], bool]
-) -> "list[str]":
+) -> list[str]:
     if mailbox is None or mailbox.smtp is None:
         raise WrongConfiguration(f"mailboxes.{key}.smtp: is missing; the messages in the outbox need it")
     states = []
@@ -99,7 +101,7 @@ def _deliver_by(
 
 def _load(outbox_id: int) -> Due:
     row = rows_of(
-        Outbox.select(Outbox, Email.parent_type, Email.parent_id, RawMessage.data)
+        Outbox.select(Outbox, Email.subject, Email.parent_type, Email.parent_id, RawMessage.data)
         .join(Email)
         .join(RawMessage)
         .where(Outbox.id == outbox_id)
@@ -111,6 +113,7 @@ def _load(outbox_id: int) -> Due:
         envelope_sender=row["envelope_sender"],
         recipients=row["recipients"],
         email=row["email"],
+        subject=row["subject"],
         parent=parent_of(row),
         queued_at=row["queued_at"],
         tries=row["tries"],
