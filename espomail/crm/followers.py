@@ -1,5 +1,6 @@
 """Following a record: being told, inside the system, of what happens to it."""
 
+from espomail.crm.listing import tuples_of
 from espomail.crm.refs import Ref
 from espomail.store.changes import Changes, put, remove
 from espomail.store.models import Follower
@@ -10,7 +11,7 @@ def followers_of(ref: Ref) -> tuple[str, ...]:
     query = Follower.select(Follower.user).where(
         Follower.record_type == ref.kind, Follower.record_id == ref.id
     )
-    return tuple(user for (user,) in query.order_by(Follower.user).tuples())
+    return tuple(user for (user,) in tuples_of(query.order_by(Follower.user)))
 
 
 def follow(ref: Ref, user: str) -> Changes:

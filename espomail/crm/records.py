@@ -8,7 +8,7 @@ from peewee import fn
 
 from espomail.crm.access import Access, no_such
 from espomail.crm.followers import followers_of
-from espomail.crm.listing import Listing
+from espomail.crm.listing import Listing, rows_of, tuples_of
 from espomail.crm.record_lines import LINES, PAGES
 from espomail.crm.refs import MODELS, Ref
 from espomail.crm.search import contains
@@ -50,7 +50,7 @@ def find(access: Access, kind: str, text: str) -> Ref:
             return ref
     model = _model(kind)
     query = model.select(model.id).where(readable(access, kind), _name(kind) == text).order_by(model.id)
-    ids = [number for (number,) in query.limit(10).tuples()]
+    ids = [number for (number,) in tuples_of(query.limit(10))]
     if not ids:
         raise no_such(kind, text)
     if len(ids) > 1:
@@ -85,7 +85,7 @@ def page(access: Access, ref: Ref) -> Struct:
         raise no_such(ref.kind, ref.id)
     model = _model(ref.kind)
     lines_of = LINES[ref.kind][1]
-    rows = list(model.select().where(readable(access, ref.kind), model.id == ref.id).dicts())
+    rows = rows_of(model.select().where(readable(access, ref.kind), model.id == ref.id))
     for line in lines_of(rows):
         return PAGES[ref.kind](**asdict(line), followers=followers_of(ref))
     raise no_such(ref.kind, ref.id)

@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import Field
 
-from espomail.crm.listing import Named, Parent
+from espomail.crm.listing import Named, Parent, rows_of, tuples_of
 from espomail.crm.refs import MODELS, Ref
 from espomail.store.changes import Row
 from espomail.store.models import Contact, RecordAddress, RecordTeam, Table
@@ -32,7 +32,7 @@ def names_of(refs: Iterable[Ref]) -> Names:
         model: Any = MODELS[kind]
         columns = [Contact.first_name, Contact.last_name] if kind == "contact" else [model.name]
         query = model.select(model.id, *columns).where(model.id.in_(list(ids)), ~model.is_deleted)
-        for row in query.dicts():
+        for row in rows_of(query):
             found[Ref(kind, row["id"])] = full_name(row) if kind == "contact" else row["name"]
     return found
 
@@ -90,6 +90,6 @@ def grouped(
     """The values of a companion table for each of the ids, in order; nothing for those that have none."""
     found: defaultdict[int, list[Any]] = defaultdict(list)
     query = model.select(by, value).where(by.in_(list(ids)), *conditions).order_by(order, value)
-    for key, one in query.tuples():
+    for key, one in tuples_of(query):
         found[key].append(one)
     return defaultdict(tuple, {key: tuple(values) for key, values in found.items()})

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from espomail.crm.access import Access
+from espomail.crm.listing import rows_of, tuples_of
 from espomail.crm.refs import Ref
 from espomail.crm.related import in_portions
 from espomail.store.models import Email, Note
@@ -34,7 +35,7 @@ class StreamEntry(Struct, frozen=True, kw_only=True):
 def stream_of(access: Access, ref: Ref) -> tuple[StreamEntry, ...]:
     """The record's Stream; of e-mails that may not be read it tells only that there is one."""
     query = Note.select().where(Note.parent_type == ref.kind, Note.parent_id == ref.id).order_by(Note.id)
-    rows = list(query.dicts())
+    rows = rows_of(query)
     readable = readable_emails(access, {row["email"] for row in rows if row["email"] is not None})
     entries: list[StreamEntry] = []
     for row in rows:
@@ -49,5 +50,5 @@ def readable_emails(access: Access, ids: Collection[int]) -> Collection[int]:
     found: set[int] = set()
     for some in in_portions(ids):
         query = Email.select(Email.id).where(Email.id.in_(some), ~Email.is_deleted, access.emails())
-        found.update(number for (number,) in query.tuples())
+        found.update(number for (number,) in tuples_of(query))
     return found
