@@ -32,7 +32,7 @@ class _Segment:
 
     def __init__(self) -> None:
         self.plain: list[str] = []
-        self.html: list[str] = []
+        self.html: list[html.Page] = []
 
 
 def sort(parts: list[Part]) -> Sorted:
@@ -61,9 +61,10 @@ def read(texts: list[Part], found: list[str]) -> Bodies:
         is_html = is_html or (
             not segment.plain and len(texts) == 1 and _LOOKS_LIKE_HTML.match(text) is not None
         )
-        side = segment.html if is_html else segment.plain
-        if text not in side:
-            side.append(text)
+        if is_html:
+            segment.html.append(html.Page(text))
+        elif text not in segment.plain:
+            segment.plain.append(text)
     stretches = list(segments.values())
     plain = [_plain_side(stretch) for stretch in stretches]
     sanitised = ""
@@ -106,7 +107,7 @@ def _filename(part: Part) -> str:
 
 
 def _plain_side(segment: _Segment) -> str:
-    texts = segment.plain or [html.text_of(page) for page in segment.html]
+    texts = segment.plain or [page.text() for page in segment.html]
     return "\n\n".join(text.strip("\n").rstrip() for text in texts)
 
 
@@ -114,7 +115,7 @@ def _sanitised(segments: list[_Segment], found: list[str]) -> str:
     pieces: list[str] = []
     for segment in segments:
         for page in segment.html:
-            clean = html.sanitise(page)
+            clean = page.sanitised()
             if clean.defect is not None:
                 found.append(clean.defect)
                 return ""  # a page in parts would pass for the whole

@@ -25,8 +25,9 @@ _SEPARATOR_LINE = re.compile(
 )
 
 
-_UNDECLARED = re.compile(rb"^--[^\r\n]{1,200}\r?\nContent-Type:", re.MULTILINE | re.IGNORECASE)
-_UNDECLARED_WITHIN_BYTES: Final = 4096
+_UNDECLARED = re.compile(
+    rb"\s*+(?:[^\r\n]{0,80}\bMIME\b[^\r\n]{0,80}\s++)?--[^\r\n]{1,200}\r?\nContent-Type:", re.IGNORECASE
+)
 
 
 class Part(NamedTuple):
@@ -152,7 +153,7 @@ def _root(fields: Sequence[Field], body: bytes) -> PartMessage:
             root.set_raw(name, raw)
     if root.get_content_type().startswith("multipart/"):
         return _opened(root, body)
-    if "content-type" not in seen and _UNDECLARED.search(body, 0, _UNDECLARED_WITHIN_BYTES) is not None:
+    if "content-type" not in seen and _UNDECLARED.match(body) is not None:
         root.type = params.Structured("multipart/mixed", {})  # the boundary is then guessed
     root.held = body
     return root

@@ -79,9 +79,9 @@ class Templates:
             else:
                 text = body
         if text is None:
-            from espomail.mail.html import text_of
+            from espomail.mail.html import Page
 
-            text = text_of(html or "")
+            text = Page(html or "").text()
         return Rendered(" ".join(subject.split())[:_LONGEST_SUBJECT_CHARS], text, html)
 
     def _paths(self, name: str) -> list[Path]:
