@@ -7,7 +7,7 @@ can know; so it is `in-doubt`, and only an operator sends it again.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import msgspec
@@ -143,16 +143,12 @@ def _attempt(courier: Courier, due: Due, clock: Clock) -> str:
 def _after(delivery: Delivery, due: Due, tries: int, pen: Pen) -> tuple[str, Changes]:
     """The message's new state, and what follows from the server's answer."""
     match delivery:
-        case Accepted():
-            return "sent", (
-                change(Outbox, due.id, state="sent", sent_at=pen.now, error=None, next_try_at=None),
-                change(Email, due.email, status="sent"),
-                *_noted(due, "email-sent", "", pen),
-            )
+        case Accepted(refused=refused):
+            return "sent", _after_acceptance(due, refused, tries, pen)
         case InDoubt(said):
             return "in-doubt", (change(Outbox, due.id, state="in-doubt", error=said, next_try_at=None),)
         case Refused(said=said, is_temporary=True) if pen.now - due.queued_at < GIVEN_UP_AFTER:
-            next_try_at = pen.now + WAITS[min(tries, len(WAITS)) - 1]
+            next_try_at = _next_try(tries, pen.now)
             return "waiting", (
                 change(Outbox, due.id, state="waiting", error=said, next_try_at=next_try_at),
                 change(Email, due.email, status="queued"),
@@ -167,7 +163,34 @@ def _after(delivery: Delivery, due: Due, tries: int, pen: Pen) -> tuple[str, Cha
             )
 
 
+def _after_acceptance(due: Due, refused: Sequence[Refused], tries: int, pen: Pen) -> Changes:
+    """Sent; recipients that were refused for now get a try of their own, those refused for good are noted."""
+    later = [recipient for one in refused if one.is_temporary for recipient in one.recipients]
+    for_good = [one for one in refused if not one.is_temporary]
+    said = "; ".join(f"{', '.join(one.recipients)}: {one.said}" for one in refused) or None
+    if later:
+        left = change(
+            Outbox,
+            due.id,
+            state="waiting",
+            recipients=later,
+            error=said,
+            next_try_at=_next_try(tries, pen.now),
+        )
+    else:
+        left = change(Outbox, due.id, state="sent", sent_at=pen.now, error=said, next_try_at=None)
+    noted = _noted(due, "email-sent", due.subject, pen) if due.tries == 0 or not refused else ()
+    refusals = [
+        _noted(due, "post", f"Refused for {', '.join(one.recipients)}: {one.said}", pen) for one in for_good
+    ]
+    return (left, change(Email, due.email, status="sent"), *noted, *chain(*refusals))
+
+
+def _next_try(tries: int, now: datetime) -> datetime:
+    return now + WAITS[min(tries, len(WAITS)) - 1]
+
+
 def _noted(due: Due, kind: str, text: str, pen: Pen) -> Changes:
     if due.parent is None:
         return ()
-    return (note(pen, due.parent, kind, text or due.subject, email=due.email),)
+    return (note(pen, due.parent, kind, text, email=due.email),)

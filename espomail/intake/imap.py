@@ -1,0 +1,262 @@
+"""A session with an IMAP server: new messages in batches, flags untouched, and what is done after import.
+
+It trusts nothing: UIDs are sorted here, `n:*` is known to name the last mail always, a hole is a mail that
+was deleted meanwhile, and what was not asked for is passed over.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from espomail.config.schema import Imap
+from espomail.errors import ServerTrouble
+from espomail.intake.connect import connect, log_in, told_as_trouble
+from espomail.intake.messages import Batch, Position, RawMessage
+from espomail.reach import SILENCE_S
+
+if TYPE_CHECKING:
+    from imapclient import IMAPClient
+
+UIDS_PER_REQUEST: Final = 500  # some servers refuse long lists of UIDs
+MESSAGES_PER_BATCH: Final = 200
+BYTES_PER_BATCH: Final = 8 * 1024**2
+GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
+
+
+@contextmanager
+def sign_in(imap: Imap, secret: str, *, deadline: float) -> "Iterator[Session]":
+    """A signed-in session, closed at the end. `deadline` is a moment of the monotonic clock, in seconds.
+
+    Raises ServerTrouble, or LoginRefused; nothing that a server or the network does raises anything else.
+    """
+    left = deadline - time.monotonic()
+    client = connect(imap, timeout_s=max(1.0, min(SILENCE_S, left + GRACE_S)))
+    watch = threading.Timer(max(0.0, left) + GRACE_S, _cut, [client])
+    watch.daemon = True
+    watch.start()
+    try:
+        log_in(client, imap, secret)
+        yield Session(client, imap.host)
+    finally:
+        watch.cancel()
+        _leave(client)
+
+
+class Session:
+    """What is asked of a server once we are signed in."""
+
+    def __init__(self, client: "IMAPClient", host: str) -> None:
+        self._client = client
+        self._host = host
+
+    def folders(self) -> list[str]:
+        """The names of all folders."""
+        with told_as_trouble(f"{self._host}: listing folders"):
+            return sorted(str(name) for _, _, name in self._client.list_folders())
+
+    def new_messages(self, position: Position, *, since: date, limit: int, max_size: int) -> Iterator[Batch]:
+        """Batches after the position, lowest UID first, `limit` messages at most.
+
+        The first time, and after the server has given the folder new UIDs, messages are found by date. Each
+        batch carries the position that holds once it is kept. Of a message over `max_size` bytes only the
+        header fields are fetched.
+        """
+        folder = position.folder
+        with told_as_trouble(f"{self._host}: folder {folder}"):
+            state = self._status(folder)
+            if _is_unchanged(state, position):
+                return
+            uidvalidity, uid_next = self._examine(folder)
+            is_known = position.uidvalidity == uidvalidity
+            uids = self._search_above(position.last_uid) if is_known else self._search_since(position, since)
+            if not is_known:
+                position = Position(folder, uidvalidity, 0, position.last_date)
+            wanted = uids[: max(0, limit)]
+            for start in range(0, len(wanted), UIDS_PER_REQUEST):
+                some = wanted[start : start + UIDS_PER_REQUEST]
+                for messages, last_uid in self._fetch(folder, uidvalidity, some, max_size):
+                    position = _moved(position, last_uid, messages)
+                    yield Batch(messages, position, sum(uid > last_uid for uid in uids))
+            if not uids:
+                yield Batch([], _moved(position, uid_next - 1, []), 0)
+
+    def mark_seen(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
+        """Set the Seen flag."""
+        with self._changing(folder, uidvalidity, "marking as seen"):
+            self._client.add_flags(uids, [rb"\Seen"], silent=True)
+
+    def move(self, folder: str, uidvalidity: int, uids: Sequence[int], target: str) -> None:
+        """Move messages to another folder, which is made where it is missing."""
+        with self._changing(folder, uidvalidity, f"moving to {target}"):
+            if not self._client.folder_exists(target):
+                self._client.create_folder(target)
+            if self._client.has_capability("MOVE"):
+                self._client.move(uids, target)
+                return
+            self._need_uid_expunge()
+            self._client.copy(uids, target)
+            self._delete(uids)
+
+    def delete(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
+        """Delete messages, and no other that happens to be marked as deleted."""
+        with self._changing(folder, uidvalidity, "deleting"):
+            self._need_uid_expunge()
+            self._delete(uids)
+
+    def append(self, folder: str, raw: bytes, at: datetime) -> None:
+        """Put a copy of what was sent into a folder, as read."""
+        with told_as_trouble(f"{self._host}: saving in {folder}"):
+            if not self._client.folder_exists(folder):
+                self._client.create_folder(folder)
+            self._client.append(folder, raw, [rb"\Seen"], at)
+
+    # --- reading
+
+    def _status(self, folder: str) -> dict[bytes, int]:
+        from imapclient.exceptions import IMAPClientError
+
+        try:
+            state: dict[bytes, int] = self._client.folder_status(folder, ["UIDVALIDITY", "UIDNEXT"])
+        except IMAPClientError as refused:
+            known = self.folders()
+            if folder.upper() == "INBOX" or folder in known:
+                raise
+            there = ", ".join(known) or "none"
+            missing = f"{self._host}: there is no folder {folder!r}; there are: {there}"
+            raise ServerTrouble(missing, is_temporary=False) from refused
+        return state
+
+    def _examine(self, folder: str) -> tuple[int, int]:
+        """Select the folder for reading only; its UIDVALIDITY and the UID that comes next."""
+        answer = self._client.select_folder(folder, readonly=True)
+        if b"UIDVALIDITY" not in answer:
+            raise ServerTrouble(f"{self._host}: folder {folder} has no UIDVALIDITY", is_temporary=False)
+        return int(answer[b"UIDVALIDITY"]), int(answer.get(b"UIDNEXT", 1))
+
+    def _search_above(self, last_uid: int) -> list[int]:
+        found = self._client.search(["UID", f"{last_uid + 1}:*"])
+        return sorted({int(uid) for uid in found if uid > last_uid})
+
+    def _search_since(self, position: Position, since: date) -> list[int]:
+        """By date; one day more where UIDs have changed, since a server's day need not be ours."""
+        if position.last_date is not None:
+            since = max(since, (position.last_date - timedelta(days=1)).date())
+        return sorted({int(uid) for uid in self._client.search(["SINCE", since])})
+
+    def _fetch(
+        self, folder: str, uidvalidity: int, uids: Sequence[int], max_size: int
+    ) -> Iterator[tuple[list[RawMessage], int]]:
+        """The messages in batches, each with the last UID that it accounts for, holes included."""
+        about = self._client.fetch(uids, ["UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE"])
+        for some in _batches(uids, {uid: int(about[uid][b"RFC822.SIZE"]) for uid in uids if uid in about}):
+            there = [uid for uid in some if uid in about]
+            small = [uid for uid in there if about[uid][b"RFC822.SIZE"] <= max_size]
+            raws = self._bodies(small, "BODY.PEEK[]", b"BODY[]")
+            raws |= self._bodies(
+                [uid for uid in there if uid not in set(small)], "BODY.PEEK[HEADER]", b"BODY[HEADER]"
+            )
+            messages = [
+                RawMessage(
+                    folder,
+                    uidvalidity,
+                    uid,
+                    tuple(flag.decode("ascii", "replace") for flag in about[uid][b"FLAGS"]),
+                    _aware(about[uid][b"INTERNALDATE"]),
+                    raws[uid],
+                    int(about[uid][b"RFC822.SIZE"]),
+                    about[uid][b"RFC822.SIZE"] > max_size,
+                )
+                for uid in there
+                if uid in raws
+            ]
+            yield messages, some[-1]
+
+    def _bodies(self, uids: Sequence[int], asked: str, given: bytes) -> dict[int, bytes]:
+        if not uids:
+            return {}
+        answers: dict[int, dict[bytes, Any]] = self._client.fetch(uids, [asked])
+        # A server answers NIL for an empty message.
+        return {uid: answers[uid][given] or b"" for uid in uids if given in answers.get(uid, {})}
+
+    # --- changing
+
+    @contextmanager
+    def _changing(self, folder: str, uidvalidity: int, doing: str) -> Iterator[None]:
+        """Select the folder for writing, if its UIDs still are what they were."""
+        with told_as_trouble(f"{self._host}: folder {folder}: {doing}"):
+            answer = self._client.select_folder(folder)
+            if answer.get(b"UIDVALIDITY") != uidvalidity:
+                raise ServerTrouble(f"{self._host}: folder {folder} has new UIDs; {doing} is given up")
+            yield
+
+    def _need_uid_expunge(self) -> None:
+        if not self._client.has_capability("UIDPLUS"):
+            raise ServerTrouble(
+                f"{self._host}: has neither MOVE nor UIDPLUS, so that messages cannot be removed one by one; "
+                "set after_import: seen",
+                is_temporary=False,
+            )
+
+    def _delete(self, uids: Sequence[int]) -> None:
+        self._client.delete_messages(uids, silent=True)
+        self._client.uid_expunge(uids)
+
+
+def _is_unchanged(state: dict[bytes, int], position: Position) -> bool:
+    """Whether the folder has nothing above the position, as far as STATUS tells."""
+    return (
+        position.uidvalidity is not None
+        and state.get(b"UIDVALIDITY") == position.uidvalidity
+        and state.get(b"UIDNEXT") == position.last_uid + 1
+    )
+
+
+def _moved(position: Position, last_uid: int, messages: Sequence[RawMessage]) -> Position:
+    dates = [message.internal_date for message in messages]
+    if position.last_date is not None:
+        dates.append(position.last_date)
+    return Position(
+        position.folder,
+        position.uidvalidity,
+        max(position.last_uid, last_uid),
+        max(dates, default=None),
+    )
+
+
+def _batches(uids: Sequence[int], sizes: dict[int, int]) -> Iterator[list[int]]:
+    """The UIDs in runs that are neither too many nor too large together; one alone may be larger."""
+    batch: list[int] = []
+    size = 0
+    for uid in uids:
+        more = sizes.get(uid, 0)
+        if batch and (len(batch) >= MESSAGES_PER_BATCH or size + more > BYTES_PER_BATCH):
+            yield batch
+            batch, size = [], 0
+        batch.append(uid)
+        size += more
+    if batch:
+        yield batch
+
+
+def _aware(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _cut(client: "IMAPClient") -> None:
+    """End a connection from another thread: whoever reads from it gets an error at once."""
+    with suppress(OSError):
+        client.socket().shutdown(socket.SHUT_RDWR)
+
+
+def _leave(client: "IMAPClient") -> None:
+    """Say goodbye, if the server still listens; that it does not is no trouble any more."""
+    try:
+        with told_as_trouble("leaving"):
+            client.logout()
+    except ServerTrouble:
+        with suppress(OSError):
+            client.shutdown()

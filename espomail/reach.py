@@ -1,0 +1,68 @@
+"""Reaching a mail server, IMAP or SMTP: trusted certificates only, and each trouble told in one line."""
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from espomail.config.schema import Server
+from espomail.errors import ServerTrouble
+
+SILENCE_S: Final = 25.0  # how long a server may say nothing
+LONGEST_SAID_CHARS: Final = 300
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+def clean(said: object) -> str:
+    """What a server said, for one line of ours: no control characters, not too long."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return _CONTROL.sub(" ", text).strip()[:LONGEST_SAID_CHARS]
+
+
+def tls_context(server: Server) -> ssl.SSLContext:
+    """Certificate and host name are always verified, against the system's authorities or `ca_file`."""
+    try:
+        return ssl.create_default_context(cafile=str(server.ca_file) if server.ca_file else None)
+    except (OSError, ssl.SSLError) as trouble:
+        said = f"{server.place}.ca_file: {server.ca_file} cannot be used: {clean(trouble)}"
+        raise ServerTrouble(said, is_temporary=False) from trouble
+
+
+@contextmanager
+def reaching(server: Server) -> Iterator[None]:
+    """Whatever the network does while we connect becomes a ServerTrouble that says what to do."""
+    where = f"{server.host}:{server.port}"
+    try:
+        yield
+    except ssl.SSLCertVerificationError as trouble:
+        raise ServerTrouble(_about_certificate(where, server, trouble), is_temporary=False) from trouble
+    except ssl.SSLError as trouble:
+        said = (
+            f"{where}: no TLS can be agreed on ({clean(trouble.reason or trouble)}); check port and security"
+        )
+        raise ServerTrouble(said) from trouble
+    except socket.gaierror as trouble:
+        raise ServerTrouble(f"{where}: the host is not known: {clean(trouble.strerror)}") from trouble
+    except TimeoutError as trouble:
+        raise ServerTrouble(f"{where}: the server does not answer in time") from trouble
+    except OSError as trouble:
+        raise ServerTrouble(f"{where}: cannot be reached: {clean(trouble.strerror or trouble)}") from trouble
+
+
+def no_starttls(server: Server) -> ServerTrouble:
+    """A server that offers no STARTTLS, or somebody in between who hides it, gets nothing from us."""
+    where = f"{server.host}:{server.port}"
+    return ServerTrouble(f"{where}: offers no STARTTLS, and nothing is sent in clear text; try security: tls")
+
+
+def _about_certificate(where: str, server: Server, trouble: ssl.SSLCertVerificationError) -> str:
+    said = clean(trouble.verify_message)
+    if "expired" in said:
+        hint = "it has to be renewed on the server"
+    elif "match" in said:
+        hint = f"it is not made out to {server.host}; write as host the name that it is made out to"
+    else:
+        hint = "if it comes from an authority of your own, name that one's certificate as ca_file"
+    return f"{where}: the server's certificate is not trusted: {said}; {hint}"
