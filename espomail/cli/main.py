@@ -15,8 +15,17 @@ from espomail.cli.safe_text import safe_lines
 from espomail.errors import EspomailError, WrongUsage
 
 COMMANDS: Mapping[str, str] = {
+    "account": "espomail.cli.account",
+    "case": "espomail.cli.case",
     "config": "espomail.cli.config",
+    "contact": "espomail.cli.contact",
+    "email": "espomail.cli.email",
+    "fetch": "espomail.cli.fetch",
     "init": "espomail.cli.init",
+    "lead": "espomail.cli.lead",
+    "notification": "espomail.cli.notification",
+    "outbox": "espomail.cli.outbox",
+    "quarantine": "espomail.cli.quarantine",
 }
 """Where each command is: a module whose `command` it is. It is imported when it is called for."""
 

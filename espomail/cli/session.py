@@ -1,22 +1,24 @@
 """What a command works with: the configuration, who is acting, the open database, the output."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec
 
 import click
 from peewee import DatabaseError, OperationalError
 
 from espomail.cli import acting
 from espomail.cli.invocation import Invocation
+from espomail.cli.moments import Given, moment_of
 from espomail.cli.output import Output
 from espomail.config import zones
 from espomail.config.schema import Config
-from espomail.crm.access import Access, Actor
+from espomail.crm.access import Access, Actor, no_such
+from espomail.crm.notes import Pen
 from espomail.errors import (
     NotFound,
     NotPermitted,
@@ -26,7 +28,7 @@ from espomail.errors import (
     WrongUsage,
 )
 from espomail.store import connection, write
-from espomail.store.changes import Changes
+from espomail.store.changes import Change, Changes
 from espomail.store.ids import Ids
 
 Parameters = ParamSpec("Parameters")
@@ -54,13 +56,23 @@ class Session:
             raise WrongUsage(f"{what} is a user's; as the system, say whose: espomail --as USER …")
         return self.actor.user
 
+    def require_known(self, kind: str, key: str | None, known: Container[str]) -> str | None:
+        """A key of the configuration, if it is one. Raises NotFound for any other."""
+        if key is not None and key not in known:
+            raise no_such(kind, key)
+        return key
+
+    def moment(self, given: Given | None, *, is_end: bool = False) -> datetime | None:
+        """The moment that `--since` or `--until` names. A day is one of the configured time zone."""
+        return None if given is None else moment_of(given, self.now, self.zone, is_end=is_end)
+
     @contextmanager
     def writing(self) -> Iterator["Writing"]:
         """One transaction. What is put into it is written when it ends, and nothing when it raises."""
         with connection.writing():
-            work = Writing(Ids.load())
+            work = Writing(Pen(Ids.load(), self.now))
             yield work
-            write.apply((*work.changes, *work.ids.changes()))
+            write.apply((*work.changes, *work.pen.ids.changes()))
 
     def read_input(self, name: str) -> bytes:
         """What `--input FILE|-` names. Delegated users name no file: the service's login reads too many."""
@@ -79,11 +91,11 @@ class Session:
 
 
 class Writing:
-    """Changes that are being gathered, and the ids for new rows."""
+    """Changes that are being gathered, and the pen for new rows."""
 
-    def __init__(self, ids: Ids) -> None:
-        self.ids = ids
-        self.changes: list[Any] = []
+    def __init__(self, pen: Pen) -> None:
+        self.pen = pen
+        self.changes: list[Change] = []
 
     def put(self, changes: Changes) -> None:
         self.changes.extend(changes)

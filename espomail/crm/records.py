@@ -33,9 +33,14 @@ def readable(access: Access, kind: str) -> Any:
     return ~_model(kind).is_deleted & access.records(kind)
 
 
+def is_readable(access: Access, ref: Ref) -> bool:
+    """Whether there is such a record that may be read."""
+    return 0 < ref.id <= LARGEST_ID and _exists(access, ref)
+
+
 def require_readable(access: Access, ref: Ref) -> None:
     """Raises NotFound where there is no such record, or none that may be read."""
-    if not 0 < ref.id <= LARGEST_ID or not _exists(access, ref):
+    if not is_readable(access, ref):
         raise no_such(ref.kind, ref.id)
 
 
@@ -46,7 +51,7 @@ def find(access: Access, kind: str, text: str) -> Ref:
     """
     if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID)):
         ref = Ref(kind, int(text))
-        if 0 < ref.id <= LARGEST_ID and _exists(access, ref):
+        if is_readable(access, ref):
             return ref
     model = _model(kind)
     query = model.select(model.id).where(readable(access, kind), _name(kind) == text).order_by(model.id)
