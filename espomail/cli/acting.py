@@ -5,6 +5,7 @@ import pwd
 from collections.abc import Callable, Mapping
 
 from espomail.cli.invocation import Invocation
+from espomail.cli.preload import preload_for
 from espomail.config import load
 from espomail.config.schema import Config, User
 from espomail.crm.access import SYSTEM, Actor
@@ -115,6 +116,7 @@ def _owner(config: Config) -> os.stat_result:
 
 def _become(uid: int, gid: int) -> None:
     """Give up the superuser's rights for good."""
+    preload_for(uid)
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:

@@ -104,7 +104,8 @@ class Output:
         else:
             hidden = () if self.invocation.fields else getattr(kind, "NOT_ON_PAGE", ())
             shown = [(name, value) for name, value in zip(names, values, strict=True) if name not in hidden]
-            self._write(page(shown, self._table_lines, self._local_cell, is_bold=self._is_bold))
+            texts = getattr(kind, "TEXTS", ())
+            self._write(page(shown, texts, self._table_lines, self._local_cell, is_bold=self._is_bold))
 
     def show_text(self, text: str) -> None:
         """One value by itself, such as the id of what was made."""

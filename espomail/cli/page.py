@@ -1,30 +1,29 @@
 """One thing shown to people: its short fields one under the other, then its lists and its texts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from msgspec import Struct
 
 from espomail.cli.safe_text import safe_line, safe_lines
 from espomail.cli.table import BOLD, PLAIN
 
-LONGEST_LINE = 200  # characters; a longer text stands by itself
-
 
 def page(
     fields: Sequence[tuple[str, object]],
+    texts: Collection[str],
     table_lines: Callable[[Sequence[Struct]], Iterator[str]],
     cell: Callable[[object], str],
     *,
     is_bold: bool,
 ) -> Iterator[str]:
-    """The lines of the page. Fields that are empty are left out."""
+    """The lines of the page. Fields that are empty are left out; `texts` names those of several lines."""
     shown = [(name, value) for name, value in fields if value not in (None, "", (), [])]
-    short = [(name, value) for name, value in shown if not _is_block(value)]
+    short = [(name, value) for name, value in shown if name not in texts and not _is_list(value)]
     width = max((len(name) for name, _ in short), default=0)
     for name, value in short:
         yield f"{_head(name.ljust(width), is_bold)}  {cell(value)}"
     for name, value in shown:
-        if _is_block(value):
+        if name in texts or _is_list(value):
             yield ""
             yield _head(name, is_bold)
             yield from _block(value, table_lines)
@@ -34,9 +33,7 @@ def _head(name: str, is_bold: bool) -> str:
     return f"{BOLD}{name}{PLAIN}" if is_bold else name
 
 
-def _is_block(value: object) -> bool:
-    if isinstance(value, str):
-        return "\n" in value or len(value) > LONGEST_LINE
+def _is_list(value: object) -> bool:
     return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], Struct)
 
 

@@ -110,6 +110,8 @@ def opened(invocation: Invocation) -> Iterator[Session]:
     try:
         yield session
     except OperationalError as trouble:
+        if getattr(trouble.__context__, "sqlite_errorname", "") == "SQLITE_ERROR":  # wrong SQL: our own fault
+            raise
         raise TryAgainLater(f"database {config.database_file}: {trouble}") from trouble
     except DatabaseError as trouble:
         if type(trouble) is not DatabaseError:  # the others are faults of the program

@@ -46,6 +46,8 @@ class CaseLine(CaseHead, frozen=True, kw_only=True):
 class CasePage(CaseHead, frozen=True, kw_only=True):
     """A case with all that is shown of it: its e-mails, the newest first; its Stream, the oldest first."""
 
+    TEXTS: ClassVar = ("description",)
+
     emails: tuple[EmailLine, ...]
     last_email_at: datetime | None
     description: str

@@ -92,6 +92,7 @@ class EmailPage(EmailHead, frozen=True, kw_only=True):
     """An e-mail with all that is shown of it."""
 
     NOT_ON_PAGE: ClassVar = ("body_html",)
+    TEXTS: ClassVar = ("body_plain", "body_html")
 
     attachments: tuple[AttachmentLine, ...]
     size: int

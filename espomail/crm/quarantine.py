@@ -34,6 +34,8 @@ class ParkedLine(Struct, frozen=True, kw_only=True):
 class ParkedPage(ParkedLine, frozen=True, kw_only=True):
     """A parked message with all that is shown of it. `report` is where the program failed."""
 
+    TEXTS: ClassVar = ("report", "body_plain")
+
     message_id: str
     from_: str | None = field(name="from")
     received_at: datetime

@@ -100,7 +100,7 @@ def _upserts(model: type[Table], rows: dict[Key, Row]) -> Iterator[Statement]:
         )
         complete = [{**columns.defaults, **row} for row in rows.values()]
         yield (
-            f"{_insert(columns)} ON CONFLICT ({key}) DO UPDATE SET {others}",
+            f"{_insert(columns)} ON CONFLICT ({key}) DO {f'UPDATE SET {others}' if others else 'NOTHING'}",
             [columns.parameters(row, columns.names) for row in complete],
         )
 
