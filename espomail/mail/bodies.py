@@ -57,7 +57,7 @@ def read(texts: list[Part], found: list[str]) -> Bodies:
         text = text_of(part, found)
         if not text.strip():
             continue
-        is_html = part.message.get_content_type() == "text/html"
+        is_html = part.message.kind == "text/html"
         is_html = is_html or (
             not segment.plain and len(texts) == 1 and _LOOKS_LIKE_HTML.match(text) is not None
         )
@@ -94,7 +94,7 @@ def text_of(part: Part, found: list[str]) -> str:
 
 
 def _is_text(part: Part) -> bool:
-    kind = part.message.get_content_type()
+    kind = part.message.kind
     if kind not in ("text/plain", "text/html") and not kind.startswith("multipart/"):
         return False
     return disposition(part).value != "attachment"

@@ -13,7 +13,7 @@ _MOST_CHARS_WHEN_DEEP: Final = 256 * 1024
 _URL_SCHEMES: Final = {"http", "https", "mailto", "tel", "cid"}
 # As nh3 writes it: double quotes around every value, and none inside.
 _IMAGE = re.compile(r'<img(?: [A-Za-z:_-]+(?:="[^"]*")?)*>')
-_REMOTE_SOURCE = re.compile(r' src="(?!cid:)[^"]*"')
+_ATTRIBUTE = re.compile(r' ([A-Za-z:_-]+)="([^"]*)"')
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANK_LINES = re.compile(r"\n[ \t]*+(?:\n[ \t]*+){2,}")
 _DEFECT_OF: Final = {
@@ -55,7 +55,7 @@ class Page:
         except (ValueError, TypeError, RuntimeError):
             return Sanitised("", defects.HTML_UNREADABLE)
         if "<img" in clean:
-            clean = _IMAGE.sub(lambda image: _REMOTE_SOURCE.sub("", image[0]), clean)
+            clean = _IMAGE.sub(lambda image: _ATTRIBUTE.sub(_unless_remote, image[0]), clean)
         return Sanitised(clean.strip())
 
     def text(self) -> str:
@@ -65,6 +65,10 @@ class Page:
             return _tidied(text_by_hand(html))
         most = _MOST_CHARS_WHEN_DEEP if self.hazard is Hazard.DEPTH else _MOST_CHARS_FOR_TEXT
         return _tidied(_extracted(html[:most]) + text_by_hand(html[most:]))
+
+
+def _unless_remote(attribute: re.Match[str]) -> str:
+    return attribute[0] if attribute[1] != "src" or attribute[2][:4].lower() == "cid:" else ""
 
 
 def _extracted(html: str) -> str:

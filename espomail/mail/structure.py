@@ -30,6 +30,9 @@ _UNDECLARED = re.compile(
 )
 
 
+_RAW_BOUNDARY = re.compile(r"""boundary\s*+=\s*+(?:"([^"]+)"|([^\s;"]+))""", re.IGNORECASE)
+
+
 class Part(NamedTuple):
     """A part without parts of its own, in the order of the message."""
 
@@ -87,23 +90,25 @@ class PartMessage(Message):
             )
         return self.type
 
-    def get_content_type(self) -> str:
+    @property
+    def kind(self) -> str:
+        """The media type in lower case, as declared."""
         return self.structured_type().value
 
+    def get_content_type(self) -> str:
+        """For the feed parser's eyes: it opens message/* and multipart/*, of which it is to open few."""
+        is_opened = self.kind.startswith("multipart/") and self.depth < self.deepest
+        return self.kind if is_opened else "text/plain"
+
     def get_content_maintype(self) -> str:
-        maintype = self.get_content_type().partition("/")[0]
-        if maintype != "multipart":
-            return "text"  # for the parser's eyes: message/* stays closed
-        if self.depth >= self.deepest:
-            return "text"
-        return maintype
+        return self.get_content_type().partition("/")[0]
 
     def get_boundary(self, failobj: Any = None) -> Any:
         raw = self.field("content-type")
-        boundary = params.parse(raw).parameters.get("boundary", "").rstrip() if raw else ""
-        if not boundary:
-            return failobj
-        return boundary if boundary.isascii() else boundary.encode().decode("ascii", "surrogateescape")
+        if raw.isascii():
+            return self.structured_type().parameters.get("boundary", "").rstrip() or failobj
+        undecoded = _RAW_BOUNDARY.search(raw)
+        return (undecoded[1] or undecoded[2]).rstrip() if undecoded is not None else failobj
 
 
 def parts(fields: Sequence[Field], body: bytes, found: list[str]) -> list[Part]:
@@ -119,7 +124,7 @@ def parts(fields: Sequence[Field], body: bytes, found: list[str]) -> list[Part]:
         if len(leaves) >= _MOST_PARTS:
             found.append(defects.TOO_MANY_PARTS)
             break
-        kind = message.get_content_type()
+        kind = message.kind
         if message.is_multipart():
             if kind == "multipart/alternative":
                 alternatives += 1
@@ -151,7 +156,7 @@ def _root(fields: Sequence[Field], body: bytes) -> PartMessage:
         if name.startswith("content-") and name not in seen:
             seen.add(name)
             root.set_raw(name, raw)
-    if root.get_content_type().startswith("multipart/"):
+    if root.kind.startswith("multipart/"):
         return _opened(root, body)
     if "content-type" not in seen and _UNDECLARED.match(body) is not None:
         root.type = params.Structured("multipart/mixed", {})  # the boundary is then guessed
@@ -203,6 +208,6 @@ def _with_guessed_boundary(message: PartMessage) -> PartMessage | None:
     declared.depth = message.depth
     declared.deepest = message.deepest
     escaped = boundary.replace("\\", "\\\\").replace('"', '\\"')
-    declared.set_raw("Content-Type", f'{message.get_content_type()}; boundary="{escaped}"')
+    declared.set_raw("Content-Type", f'{message.kind}; boundary="{escaped}"')
     opened = _opened(declared, text)
     return opened if opened.is_multipart() else None

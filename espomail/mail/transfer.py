@@ -41,7 +41,7 @@ def content(message: PartMessage, found: list[str]) -> bytes:
     decoded = message.content(encoding)
     wrong = [type(defect).__name__ for defect in message.defects[before:]]
     if encoding == "base64" and not _HARMLESS.issuperset(wrong):
-        mended = _mended(message.content(), is_text=message.get_content_type().startswith("text/"))
+        mended = _mended(message.content(), is_text=message.kind.startswith("text/"))
         if mended is not None:
             decoded, defect = mended
             wrong = [defect]
