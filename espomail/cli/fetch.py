@@ -40,8 +40,7 @@ class MailboxSummary(MailboxReport, frozen=True, kw_only=True):
     """What people read of one mailbox's run."""
 
     IN_TABLE: ClassVar = (
-        *("mailbox", "ok", "fetched", "imported", "duplicates", "skipped", "quarantined"),
-        *("cases_created", "cases_updated", "auto_replies", "remaining", "error"),
+        *("mailbox", "ok", "fetched", "imported", "cases_created", "auto_replies", "remaining", "error"),
     )
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from espomail.cli.invocation import Invocation
 from espomail.cli.page import page
 from espomail.cli.safe_text import csv_text, json_text, safe_line, tsv_text
-from espomail.cli.table import table
+from espomail.cli.table import MEASURED, Column, table
 from espomail.config.faults import suggestion
 from espomail.crm.listing import Line, Listing
 from espomail.errors import TryAgainLater, WrongUsage
@@ -146,13 +146,19 @@ class Output:
 
     def _aligned(self, names: Sequence[str], rows: Iterable[list[Any]]) -> Iterator[str]:
         rows = iter(rows)
-        first = next(rows, None)
-        if first is None:
+        first = list(islice(rows, MEASURED))
+        if not first:
             return iter(())
-        is_right = [isinstance(value, int | float) and not isinstance(value, bool) for value in first]
-        cells = ([self._local_cell(value) for value in row] for row in chain([first], rows))
+        by_column = list(zip(*first, strict=True))
+        columns = [
+            Column(
+                name, is_number=_holds(values, int | float), is_whole=_holds(values, int | float | datetime)
+            )
+            for name, values in zip(names, by_column, strict=True)
+        ]
+        cells = ([self._local_cell(value) for value in row] for row in chain(first, rows))
         width = shutil.get_terminal_size().columns if self.is_terminal else None
-        return table(names, cells, width=width, is_right=is_right, is_bold=self._is_bold)
+        return table(columns, cells, width=width, is_bold=self._is_bold)
 
     @property
     def _is_bold(self) -> bool:
@@ -174,6 +180,12 @@ class Output:
         lines = iter(lines)
         while some := list(islice(lines, WRITTEN_TOGETHER)):
             _write_out("".join(f"{line}\n" for line in some).encode("utf-8", "replace"))
+
+
+def _holds(values: Iterable[object], kind: Any) -> bool:
+    """Whether the column holds such values; they may be missing here and there."""
+    there = [value for value in values if value is not None]
+    return bool(there) and all(isinstance(value, kind) and not isinstance(value, bool) for value in there)
 
 
 def _attributes(kind: type[Struct], names: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from typing import NamedTuple
 
 GAP = "  "
 MEASURED = 200  # rows whose widths decide the columns'; further ones are cut to fit, so that a table streams
@@ -38,41 +39,49 @@ def cut(text: str, width: int) -> str:
     return "".join(kept) + ELLIPSIS
 
 
+class Column(NamedTuple):
+    """One column. Numbers stand on the right; what is of use only as a whole is never cut."""
+
+    head: str
+    is_number: bool
+    is_whole: bool
+
+
 def table(
-    heads: Sequence[str],
+    columns: Sequence[Column],
     rows: Iterable[Sequence[str]],
     *,
     width: int | None,
-    is_right: Sequence[bool],
     is_bold: bool,
 ) -> Iterator[str]:
-    """The lines of a table `width` columns wide (None cuts nothing). `is_right` says which hold numbers."""
+    """The lines of a table, `width` wide; None cuts nothing."""
     rows = iter(rows)
     first = list(islice(rows, MEASURED))
-    widths = [max(map(width_of, column)) for column in zip(heads, *first, strict=True)]
+    heads = [column.head for column in columns]
+    widths = [max(map(width_of, cells)) for cells in zip(heads, *first, strict=True)]
     if width is not None:
-        widths = _fitting(widths, width - len(GAP) * (len(widths) - 1))
-    head = _line(heads, widths, is_right)
+        widths = _fitting(columns, widths, width - len(GAP) * (len(widths) - 1))
+    head = _line(heads, columns, widths)
     yield f"{BOLD}{head}{PLAIN}" if is_bold else head
     for row in chain(first, rows):
-        yield _line(row, widths, is_right)
+        yield _line(row, columns, widths)
 
 
-def _fitting(widths: list[int], available: int) -> list[int]:
-    """The widths, the widest made narrower until all of them fit."""
-    widths = list(widths)
-    while sum(widths) > available:
-        widest = max(range(len(widths)), key=widths.__getitem__)
-        if widths[widest] <= NARROWEST:
+def _fitting(columns: Sequence[Column], widths: Sequence[int], available: int) -> list[int]:
+    """The widths, the widest of those that may be cut made narrower until all of them fit."""
+    fitting = list(widths)
+    cuttable = [at for at, column in enumerate(columns) if not column.is_whole]
+    for _ in range(sum(widths) - available):
+        widest = max(cuttable, key=fitting.__getitem__, default=None)
+        if widest is None or fitting[widest] <= NARROWEST:
             break
-        others = max((width for width in widths if width < widths[widest]), default=NARROWEST)
-        widths[widest] -= max(1, min(sum(widths) - available, widths[widest] - max(others, NARROWEST)))
-    return widths
+        fitting[widest] -= 1
+    return fitting
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], is_right: Sequence[bool]) -> str:
-    placed = (_placed(cell, width, right) for cell, width, right in zip(cells, widths, is_right, strict=True))
-    return GAP.join(placed).rstrip()
+def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
+    placed = zip(cells, columns, widths, strict=True)
+    return GAP.join(_placed(cell, width, column.is_number) for cell, column, width in placed).rstrip()
 
 
 def _placed(cell: str, width: int, is_right: bool) -> str:

@@ -36,7 +36,7 @@ class CaseLine(CaseHead, frozen=True, kw_only=True):
     """A case in a list. `emails` is their number."""
 
     IN_TABLE: ClassVar = (
-        *("number", "name", "status", "priority", "assigned_user", "account", "emails", "last_email_at"),
+        *("number", "name", "status", "priority", "assigned_user", "account", "last_email_at"),
     )
 
     emails: int
