@@ -1,6 +1,7 @@
 """Filling the desk: the rows that one batch of mails can ask for, by a dozen SELECTs for the whole batch."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -103,14 +104,14 @@ class Loading:
             .join(Email, on=(Case.first_email == Email.id))
             .where(Case.status.in_(OPEN_STATUSES))
         )
-        busy = {sender for sender in senders if self.may_be_storming(sender, making)}
-        self.load_emails(Email.from_address, busy, Email.id.in_(opened))
+        self.load_emails(Email.from_address, self.busy_senders(making), Email.id.in_(opened))
 
-    def may_be_storming(self, sender: str, making: Sequence[Arrival]) -> bool:
-        own = [arrival for arrival in making if arrival.sender and arrival.sender.address == sender]
-        stored = sum(email["from_address"] == sender for email in self.emails.values())
-        most: int = min(arrival.mailbox.case.storm.most for arrival in own)
-        return bool(stored + len(own) > most)
+    def busy_senders(self, making: Sequence[Arrival]) -> list[str]:
+        """The senders who may be over the limit for new cases, as far as can be said before deciding."""
+        most = min(arrival.mailbox.case.storm.most for arrival in making)
+        mails = Counter(email["from_address"] for email in self.emails.values())
+        mails.update(arrival.sender.address for arrival in making if arrival.sender)
+        return [sender for sender, number in mails.items() if number > most]
 
     def load_emails(self, column: Field, values: Iterable[Any], *conditions: Any) -> None:
         for row in self.load_in(Email, column, values, *conditions):

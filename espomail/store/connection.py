@@ -23,6 +23,7 @@ PRAGMAS = {
     "synchronous": "full",
     "busy_timeout": BUSY_TIMEOUT_S * 1000,
     "cache_size": -32_000,
+    "wal_autocheckpoint": 8_000,  # 32 MB: a long intake does not stop for copying every few batches
     "temp_store": "memory",
 }
 
