@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -13,11 +14,15 @@ from espomail.config.zones import zone
 from espomail.crm.context import Context
 from espomail.errors import NotFound, ServerTrouble, WrongConfiguration
 from espomail.intake import health, journal
+from espomail.intake.ahead import ahead
 from espomail.intake.imap import Session, sign_in
+from espomail.intake.journal import Kept
 from espomail.intake.lock import run_lock
-from espomail.intake.settle import Pace, arrival_of, preview, settle_waiting
+from espomail.intake.reader import Reader
+from espomail.intake.settle import Pace, Settled, preview, settle_kept, settle_waiting
 from espomail.intake.tally import Tally
 from espomail.mail import templating
+from espomail.mail.reading import Reading
 from espomail.outbox import queue
 from espomail.report import FetchReport, FetchRequest, FlushReport, OnProgress
 from espomail.store.connection import close_database, open_database
@@ -42,8 +47,8 @@ def fetch(
     with run_lock(loaded, waits=request.waits_for_lock, fails=request.fails_if_locked) as is_ours:
         if not is_ours:
             return FetchReport()
-        with _open(loaded.config, clock(), may_upgrade=not request.is_dry_run):
-            run = Run(loaded.config, request, chosen, clock, on_progress or _silent)
+        with _open(loaded.config, clock(), may_upgrade=not request.is_dry_run), Reader() as reader:
+            run = Run(loaded.config, request, chosen, reader, clock, on_progress or _silent)
             return run.go(began)
 
 
@@ -62,12 +67,14 @@ class Run:
         config: Config,
         request: FetchRequest,
         chosen: tuple[Mailbox, ...],
+        reader: Reader,
         clock: Clock,
         on_progress: OnProgress,
     ) -> None:
         self.config = config
         self.request = request
         self.chosen = chosen
+        self.reader = reader
         self.clock = clock
         self.on_progress = on_progress
         self.context = Context.of_installation(
@@ -87,7 +94,7 @@ class Run:
         self.over_at = began + self.request.budget_s
         if not self.request.is_dry_run:
             queue.doubt_interrupted(self.context.now)
-            self.settle()  # what an earlier run has kept and not decided
+            self.settle_left_over()
         for number, mailbox in enumerate(self.chosen):
             share = (self.over_at - time.monotonic()) / (len(self.chosen) - number)
             self.fetch_mailbox(mailbox, time.monotonic() + share)
@@ -123,29 +130,44 @@ class Run:
             limit=most,
             max_size=mailbox.imap.max_size,
         )
-        for batch in batches:
-            tally.taken += len(batch.messages)
-            tally.remaining[folder] = batch.remaining
-            if self.request.is_dry_run:
-                self.previewed += [journal.unkept(mailbox.key, message) for message in batch.messages]
-            else:
-                journal.keep(mailbox.key, batch.messages, batch.position)
-                self.settle()
-            self.on_progress(mailbox.key, tally.taken, tally.taken + batch.remaining)
-            if time.monotonic() > deadline:
-                break
+        in_hand: deque[tuple[list[Kept], Callable[[], list[Reading]]]] = deque()
+        try:
+            with ahead(batches) as downloaded:
+                for batch in downloaded:
+                    tally.taken += len(batch.messages)
+                    tally.remaining[folder] = batch.remaining
+                    if self.request.is_dry_run:
+                        self.previewed += [journal.unkept(mailbox.key, one) for one in batch.messages]
+                    else:
+                        kept = journal.keep(mailbox.key, batch.messages, batch.position)
+                        in_hand.append((kept, self.reader.start(kept)))
+                    if len(in_hand) > 1:
+                        self.settle(*in_hand.popleft())
+                    self.on_progress(mailbox.key, tally.taken, tally.taken + batch.remaining)
+                    if time.monotonic() > deadline:
+                        break
+        finally:  # what was kept before the server's trouble is decided all the same
+            while in_hand:
+                self.settle(*in_hand.popleft())
 
-    def settle(self) -> None:
-        """Decide what waits in the journal, also what a run that died has left there."""
+    def settle(self, kept: Sequence[Kept], readings: Callable[[], Sequence[Reading]]) -> None:
+        """Decide messages that are kept, once they are read."""
+        for settled in settle_kept(kept, readings(), self.context, self.pace):
+            self.count(settled)
+
+    def settle_left_over(self) -> None:
+        """Decide what an earlier run has kept and died over."""
         for settled in settle_waiting(self.context, self.pace, list(self.tallies)):
-            self.news += self.tallies[settled.arrival.mailbox.key].count(settled)
+            self.count(settled)
+
+    def count(self, settled: Settled) -> None:
+        self.news += self.tallies[settled.arrival.mailbox.key].count(settled)
 
     def preview(self) -> None:
         """Decide what was kept and what was fetched, and write nothing."""
         left = journal.waiting(list(self.tallies), limit=-1, max_bytes=sys.maxsize)
-        arrivals = [arrival_of(kept, self.config) for kept in (*left, *self.previewed)]
-        for settled in preview(arrivals, self.context):
-            self.news += self.tallies[settled.arrival.mailbox.key].count(settled)
+        for settled in preview([*left, *self.previewed], self.context):
+            self.count(settled)
 
     def report(self, flushed: FlushReport, seconds: float) -> FetchReport:
         warned = any(tally.warnings for tally in self.tallies.values())

@@ -7,6 +7,7 @@ import msgspec
 
 from espomail.config.schema import Mailbox
 from espomail.mail.message import Address, ParsedMail
+from espomail.mail.reading import Reading
 
 LONGEST_INDEXED_ID = 200
 
@@ -21,7 +22,7 @@ def message_id_key(message_id: str) -> str:
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a folder, read and waiting for its decision. It is safe in the journal already."""
 
-    parsed: ParsedMail
+    reading: Reading
     mailbox: Mailbox
     folder: str
     received_at: datetime  # INTERNALDATE, aware UTC
@@ -29,6 +30,10 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     is_partial: bool
     journal_id: int
     raw_id: int
+
+    @property
+    def parsed(self) -> ParsedMail:
+        return self.reading.parsed
 
     @property
     def sender(self) -> Address | None:

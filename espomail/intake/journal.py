@@ -12,7 +12,7 @@ import msgspec
 
 from espomail.intake.messages import Position, RawMessage
 from espomail.store import models, write
-from espomail.store.changes import Add, Changes, add, change, put, remove
+from espomail.store.changes import Change, Changes, add, change, put, remove
 from espomail.store.compression import compress, decompress
 from espomail.store.connection import writing
 from espomail.store.ids import Ids
@@ -35,17 +35,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 def unkept(mailbox: str, message: RawMessage) -> Kept:
     """A message as it would stand in the journal, for a run that writes nothing."""
-    return Kept(
-        id=0,
-        raw_id=0,
-        mailbox=mailbox,
-        folder=message.folder,
-        uid=message.uid,
-        received_at=message.internal_date,
-        size=message.size,
-        is_partial=message.is_partial,
-        raw=message.raw,
-    )
+    return _entry(mailbox, message, None)
 
 
 def position_of(mailbox: str, folder: str) -> Position:
@@ -56,16 +46,19 @@ def position_of(mailbox: str, folder: str) -> Position:
     return Position(folder, row.uidvalidity, row.last_uid, row.last_date)
 
 
-def keep(mailbox: str, messages: Sequence[RawMessage], position: Position) -> int:
-    """Commit raw messages together with the folder's position; gives how many were not there before."""
+def keep(mailbox: str, messages: Sequence[RawMessage], position: Position) -> list[Kept]:
+    """Commit raw messages together with the folder's position; gives those that were not there before."""
     compressed = [compress(message.raw) for message in messages]
+    kept: list[Kept] = []
+    changes: list[Change] = []
     with writing():
         ids = Ids.load()
         known = _known_uids(mailbox, messages)
-        changes: list[Add] = []
         for message, data in zip(messages, compressed, strict=True):
             if (message.folder, message.uidvalidity, message.uid) not in known:
-                changes += _rows(mailbox, message, data, ids)
+                entry = _entry(mailbox, message, ids)
+                kept.append(entry)
+                changes += _rows(entry, message, data)
         moved = put(
             FolderPosition,
             mailbox=mailbox,
@@ -75,7 +68,7 @@ def keep(mailbox: str, messages: Sequence[RawMessage], position: Position) -> in
             last_date=position.last_date,
         )
         write.apply((*changes, moved, *ids.changes()))
-    return len(changes) // 2
+    return kept
 
 
 def waiting(mailboxes: Iterable[str], limit: int, max_bytes: int) -> list[Kept]:
@@ -122,24 +115,37 @@ def _known_uids(mailbox: str, messages: Sequence[RawMessage]) -> set[tuple[str, 
     return {(row.folder, row.uidvalidity, row.uid) for row in rows}
 
 
-def _rows(mailbox: str, message: RawMessage, data: bytes, ids: Ids) -> list[Add]:
-    raw_id = ids.next(models.RawMessage)
-    return [
-        add(models.RawMessage, id=raw_id, data=data),
+def _entry(mailbox: str, message: RawMessage, ids: Ids | None) -> Kept:
+    return Kept(
+        id=ids.next(Journal) if ids else 0,
+        raw_id=ids.next(models.RawMessage) if ids else 0,
+        mailbox=mailbox,
+        folder=message.folder,
+        uid=message.uid,
+        received_at=message.internal_date,
+        size=message.size,
+        is_partial=message.is_partial,
+        raw=message.raw,
+    )
+
+
+def _rows(entry: Kept, message: RawMessage, data: bytes) -> Changes:
+    return (
+        add(models.RawMessage, id=entry.raw_id, data=data),
         add(
             Journal,
-            id=ids.next(Journal),
-            mailbox=mailbox,
-            folder=message.folder,
+            id=entry.id,
+            mailbox=entry.mailbox,
+            folder=entry.folder,
             uidvalidity=message.uidvalidity,
-            uid=message.uid,
-            received_at=message.internal_date,
+            uid=entry.uid,
+            received_at=entry.received_at,
             flags=message.flags,
-            size=message.size,
-            is_partial=message.is_partial,
-            raw_message=raw_id,
+            size=entry.size,
+            is_partial=entry.is_partial,
+            raw_message=entry.raw_id,
         ),
-    ]
+    )
 
 
 def _waiting_rows(mailboxes: Iterable[str], limit: int) -> Iterator[dict[str, Any]]:

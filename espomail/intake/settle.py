@@ -2,7 +2,9 @@
 
 import time
 import traceback
+from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 
 from peewee import DataError, IntegrityError, InterfaceError
@@ -13,7 +15,8 @@ from espomail.crm.context import Context
 from espomail.crm.loading import load
 from espomail.intake import journal
 from espomail.intake.journal import Kept
-from espomail.mail.parse import parse, parse_headers
+from espomail.intake.reader import read_all
+from espomail.mail.reading import Reading
 from espomail.pipeline.decide import Failure, Outcome, decide_all
 from espomail.store import write
 from espomail.store.changes import Changes
@@ -46,20 +49,30 @@ class Pace:
 
 
 def settle_waiting(context: Context, pace: Pace, mailboxes: Sequence[str]) -> Iterator[Settled]:
-    """Decide every message of these mailboxes that waits in the journal, batch by batch."""
+    """Decide every message of these mailboxes that waits in the journal: what a run that died has left."""
     while batch := journal.waiting(mailboxes, pace.size, MAX_BYTES_PER_BATCH):
-        yield from settle([arrival_of(kept, context.config) for kept in batch], context, pace)
+        yield from settle_kept(batch, read_all(batch), context, pace)
 
 
-def preview(arrivals: Sequence[Arrival], context: Context) -> list[Settled]:
-    """What would become of these mails, each knowing of those before it; nothing is written."""
+def settle_kept(
+    kept: Sequence[Kept], readings: Sequence[Reading], context: Context, pace: Pace
+) -> Iterator[Settled]:
+    """Decide messages that are kept and read, in batches as large as the pace says."""
+    arrivals = deque(map(partial(arrival_of, config=context.config), kept, readings))
+    while arrivals:
+        yield from settle([arrivals.popleft() for _ in range(min(pace.size, len(arrivals)))], context, pace)
+
+
+def preview(kept: Sequence[Kept], context: Context) -> list[Settled]:
+    """What would become of these messages, each knowing of those before it; nothing is written."""
+    arrivals = list(map(partial(arrival_of, config=context.config), kept, read_all(kept)))
     return list(decide_all(arrivals, load(arrivals, context, Ids.load())))
 
 
-def arrival_of(kept: Kept, config: Config) -> Arrival:
-    """The message, read. Never raises, whatever its bytes are."""
+def arrival_of(kept: Kept, reading: Reading, config: Config) -> Arrival:
+    """The message as the rules see it."""
     return Arrival(
-        parsed=parse_headers(kept.raw) if kept.is_partial else parse(kept.raw),
+        reading=reading,
         mailbox=config.mailboxes[kept.mailbox],
         folder=kept.folder,
         received_at=kept.received_at,

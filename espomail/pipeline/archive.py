@@ -7,7 +7,6 @@ from espomail.crm.arrival import message_id_key
 from espomail.crm.desk import Desk
 from espomail.crm.refs import Ref, parent_of
 from espomail.mail.message import Address
-from espomail.pipeline.duplicates import subject_key, text_key
 from espomail.pipeline.email_to_case import subject_of
 from espomail.pipeline.way import Decision, Step, Way
 from espomail.store.changes import Changes, add, change
@@ -104,8 +103,8 @@ def _rows_of_email(way: Way) -> Changes:
         message_id=mail.message_id,
         message_id_key=message_id_key(mail.message_id),
         subject=subject_of(way),
-        subject_key=subject_key(way),
-        text_key=text_key(way),
+        subject_key=arrival.reading.subject_key,
+        text_key=arrival.reading.text_key,
         from_address=mail.sender.address if mail.sender else None,
         from_name=mail.sender.name if mail.sender else "",
         date=mail.date,

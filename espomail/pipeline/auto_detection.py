@@ -2,7 +2,6 @@
 
 from espomail.crm.desk import Desk
 from espomail.mail import authentication
-from espomail.mail.auto import why_no_answer, why_no_case
 from espomail.mail.tokens import Token
 from espomail.pipeline.parent import answered_ids
 from espomail.pipeline.way import Decision, Step, Way
@@ -14,20 +13,19 @@ def detect_auto_replies(way: Way, desk: Desk) -> Step:
     """Tell automatic mail, old mail and our own users' mail from the rest."""
     mail = way.arrival.parsed
     context = desk.context
-    automatic = why_no_case(mail)
-    no_answer = why_no_answer(mail)
+    automatic = way.arrival.reading.automatic
     sender = way.arrival.sender
     user = context.users_by_address.get(sender.address) if sender else None
     way = way.after(
         authentication=authentication.read(mail, context.config.authentication.trusted_authserv_id),
         is_auto=automatic is not None,
-        unanswerable=no_answer.because if no_answer else None,
+        unanswerable=way.arrival.reading.unanswerable,
         is_quiet=is_old(way, desk) and not context.answer_old,
         user=user.key if user else None,
     )
     verified = _how_verified(way, desk) if user else None
     seen = [
-        f"automatic: {automatic.because}" if automatic else "written by a person, as far as it says",
+        f"automatic: {automatic}" if automatic else "written by a person, as far as it says",
         "old, so taken in quietly" if way.is_quiet else "",
         f"From is an address of {way.user}, {verified or 'which nothing proves'}" if user else "",
     ]
@@ -35,7 +33,7 @@ def detect_auto_replies(way: Way, desk: Desk) -> Step:
 
 
 def is_old(way: Way, desk: Desk) -> bool:
-    """Whether it arrived longer ago than `quiet_after`. The Date header, which anybody can write, says nothing."""
+    """Whether it arrived longer ago than `quiet_after`. The Date header, which anybody writes, says nothing."""
     arrival = way.arrival
     moments = [arrival.received_at, arrival.parsed.received_date or arrival.received_at]
     return min(moments) < desk.context.now - desk.context.config.quiet_after

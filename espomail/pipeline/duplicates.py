@@ -5,7 +5,6 @@ so the sender must agree, and the subject or the text.
 """
 
 from espomail.crm.desk import Desk
-from espomail.mail.text import subject_without_prefixes, text_digest
 from espomail.pipeline.way import Decision, Step, Way
 from espomail.store.changes import Row
 from espomail.store.models import Email
@@ -33,18 +32,9 @@ def recognise_duplicate(way: Way, desk: Desk) -> Step:
     return Step(Decision(RULE, f"it is e-mail {same['id']}"), known)
 
 
-def subject_key(way: Way) -> str:
-    """The subject without Re: and [tags]."""
-    return subject_without_prefixes(way.arrival.parsed.subject)
-
-
-def text_key(way: Way) -> str:
-    """A hash of the text's beginning."""
-    return text_digest(way.arrival.parsed.body_plain)
-
-
 def _is_same(email: Row, way: Way) -> bool:
     sender = way.arrival.sender
     if email["from_address"] != (sender.address if sender else None):
         return False
-    return bool(email["subject_key"] == subject_key(way) or email["text_key"] == text_key(way))
+    reading = way.arrival.reading
+    return bool(email["subject_key"] == reading.subject_key or email["text_key"] == reading.text_key)

@@ -1,0 +1,31 @@
+"""All that intake asks of a message's bytes alone, so that it can be asked in another process."""
+
+import msgspec
+
+from espomail.mail.auto import why_no_answer, why_no_case
+from espomail.mail.message import ParsedMail
+from espomail.mail.parse import parse, parse_headers
+from espomail.mail.text import subject_without_prefixes, text_digest
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A message, read, with what the rules want to know of it."""
+
+    parsed: ParsedMail
+    subject_key: str  # without Re: and [tags]: what a reused Message-ID is told by
+    text_key: str  # a digest of the text's beginning, for the same
+    automatic: str | None  # why it makes no case: a program wrote it, or it is a delivery report
+    unanswerable: str | None  # why it must not be answered, as far as it says itself
+
+
+def read(raw: bytes, *, is_partial: bool) -> Reading:
+    """Read the message, or the header fields alone of a partial one. Never raises, whatever the bytes are."""
+    parsed = parse_headers(raw) if is_partial else parse(raw)
+    automatic, unanswerable = why_no_case(parsed), why_no_answer(parsed)
+    return Reading(
+        parsed=parsed,
+        subject_key=subject_without_prefixes(parsed.subject),
+        text_key=text_digest(parsed.body_plain),
+        automatic=automatic.because if automatic else None,
+        unanswerable=unanswerable.because if unanswerable else None,
+    )
