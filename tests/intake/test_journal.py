@@ -1,0 +1,88 @@
+"""The journal: raw messages and positions, kept together before anything is decided."""
+
+import pytest
+
+from espomail.intake import journal
+from espomail.intake.messages import Position, RawMessage
+from espomail.store import write
+from espomail.store.compression import decompress
+from espomail.store.connection import writing
+from espomail.store.models import FolderPosition, Journal
+from espomail.store.models import RawMessage as StoredRaw
+from tests.office import Office, mail
+
+
+def message(office: Office, uid: int, raw: bytes = b"", *, uidvalidity: int = 7) -> RawMessage:
+    return RawMessage("INBOX", uidvalidity, uid, (r"\Seen",), office.now, raw or mail(str(uid)), 10)
+
+
+def test_messages_and_position_are_kept_together(office):
+    journal.keep("support", [message(office, 3), message(office, 9)], Position("INBOX", 7, 9, office.now))
+    assert office.rows(Journal, "uid", "outcome", "flags") == [(3, "new", [r"\Seen"]), (9, "new", [r"\Seen"])]
+    assert journal.position_of("support", "INBOX") == Position("INBOX", 7, 9, office.now)
+
+
+def test_raw_messages_are_kept_byte_for_byte(office):
+    raw = bytes(range(256)) * 20
+    journal.keep("support", [message(office, 1, raw)], Position("INBOX", 7, 1))
+    assert decompress(bytes(StoredRaw.get().data)) == raw
+    assert journal.waiting(["support"], 10, 10**6)[0].raw == raw
+
+
+def test_empty_message_is_kept_like_any_other(office):
+    journal.keep("support", [RawMessage("INBOX", 7, 1, (), office.now, b"", 0)], Position("INBOX", 7, 1))
+    assert journal.waiting(["support"], 10, 10**6)[0].raw == b""
+
+
+def test_position_does_not_move_when_the_messages_cannot_be_kept(office, monkeypatch):
+    def fail(changes):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(write, "apply", fail)
+    with pytest.raises(OSError, match="disk full"):
+        journal.keep("support", [message(office, 3)], Position("INBOX", 7, 3))
+    monkeypatch.undo()
+    assert office.rows(Journal) == office.rows(FolderPosition) == office.rows(StoredRaw) == []
+
+
+def test_message_that_a_server_names_twice_is_kept_once(office):
+    position = Position("INBOX", 7, 3)
+    assert len(journal.keep("support", [message(office, 3)], position)) == 1
+    assert journal.keep("support", [message(office, 3)], position) == []
+    assert len(office.rows(StoredRaw)) == 1
+
+
+def test_same_uid_after_a_change_of_uidvalidity_is_another_message(office):
+    journal.keep("support", [message(office, 3)], Position("INBOX", 7, 3))
+    journal.keep("support", [message(office, 3, uidvalidity=8)], Position("INBOX", 8, 3))
+    assert office.rows(Journal, "uidvalidity", "uid") == [(7, 3), (8, 3)]
+
+
+def test_waiting_messages_come_in_order_and_not_more_than_fit(office):
+    kept = [message(office, uid) for uid in range(1, 6)]
+    journal.keep("support", kept, Position("INBOX", 7, 5))
+    assert [one.uid for one in journal.waiting(["support"], 3, 10**6)] == [1, 2, 3]
+    assert [one.uid for one in journal.waiting(["support"], 5, 25)] == [1, 2]
+    assert [one.uid for one in journal.waiting(["support"], 5, 1)] == [1]
+    assert journal.waiting(["other"], 5, 10**6) == []
+
+
+def test_parked_message_waits_no_longer_until_it_is_retried_by_hand(office):
+    (kept,) = journal.keep("support", [message(office, 1)], Position("INBOX", 7, 1))
+    office.write(journal.park(kept.id, "ValueError: x", now=office.now))
+    assert journal.waiting(["support"], 5, 10**6) == []
+    office.write(journal.retry(kept.id))
+    assert [one.id for one in journal.waiting(["support"], 5, 10**6)] == [kept.id]
+
+
+def test_dropped_message_leaves_its_outcome_and_no_bytes(office):
+    (kept,) = journal.keep("support", [message(office, 1)], Position("INBOX", 7, 1))
+    office.write(journal.drop(kept.id, kept.raw_id, now=office.now))
+    assert office.rows(Journal, "outcome", "because") == [("skipped", "dropped by hand")]
+    assert office.rows(StoredRaw) == []
+
+
+def test_nothing_is_kept_of_a_transaction_that_is_not_committed(office):
+    with pytest.raises(RuntimeError), writing():
+        write.apply(journal.park(1, "x", now=office.now))
+        raise RuntimeError

@@ -1,0 +1,67 @@
+"""One run at a time."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from espomail.config.load import load
+from espomail.errors import TryAgainLater
+from espomail.intake.lock import lock_file, run_lock
+
+
+def test_second_run_goes_without_the_lock(office):
+    loaded = load(office.path)
+    with (
+        run_lock(loaded, waits=False, fails=False) as first,
+        run_lock(loaded, waits=False, fails=False) as second,
+    ):
+        assert (first, second) == (True, False)
+
+
+def test_second_run_fails_when_it_is_told_to(office):
+    loaded = load(office.path)
+    with (
+        run_lock(loaded, waits=False, fails=True),
+        pytest.raises(TryAgainLater, match="another run"),
+        run_lock(loaded, waits=False, fails=True),
+    ):
+        pass
+
+
+def test_second_run_waits_when_it_is_told_to(office):
+    loaded = load(office.path)
+    done = threading.Event()
+
+    def second():
+        with run_lock(loaded, waits=True, fails=False) as is_ours:
+            assert is_ours
+            done.set()
+
+    with run_lock(loaded, waits=False, fails=False):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert not done.wait(0.1)
+    assert done.wait(5)
+    thread.join()
+
+
+def test_run_that_dies_gives_the_lock_back(office):
+    loaded = load(office.path)
+    holder = f"""
+import fcntl, os, time
+fcntl.flock(os.open({str(lock_file(loaded))!r}, os.O_RDWR | os.O_CREAT), fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    with run_lock(loaded, waits=False, fails=False) as is_ours:
+        assert not is_ours
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    with run_lock(loaded, waits=False, fails=False) as is_ours:
+        assert is_ours
