@@ -99,7 +99,7 @@ def _log(verbosity: int) -> None:
         import logging
 
         level = logging.INFO if verbosity == 1 else logging.DEBUG
-        logging.basicConfig(level=level, format="espomail: %(message)s", force=True)
+        logging.basicConfig(level=level, format="espomail: %(message)s")
 
 
 class Verb(click.Command):

@@ -170,7 +170,7 @@ class Output:
 
     def _local_moment(self, moment: datetime) -> str:
         try:
-            return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M}"
+            return moment.astimezone(self.zone).replace(tzinfo=None).isoformat(" ", "minutes")
         except OverflowError:  # a Date header of the year 1, west of Greenwich
             return utc_text(moment)
 

@@ -1,0 +1,201 @@
+"""`espomail email`."""
+
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from espomail.store.changes import change
+from espomail.store.models import Email, EmailUser
+from tests.cli.conftest import PROGRAM, OfficeWith, Program
+from tests.office import NOW, Office, mail
+
+FIRST = "<first@customer.example>"
+ATTACHED = (
+    b"From: Dora <Dora@other.example>\r\n"
+    b"To: support@example.com, anna@example.com\r\nCc: boss@other.example\r\n"
+    b"Reply-To: desk@other.example\r\nSubject: With file\r\nMessage-ID: <file@other.example>\r\n"
+    b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+    b"--x\r\nContent-Type: text/html\r\n\r\n<p onclick=evil()>See <b>file</b></p><script>evil()</script>\r\n"
+    b"--x\r\nContent-Type: text/csv; name=a.csv\r\nContent-Disposition: attachment; filename=a.csv\r\n\r\n"
+    b"1,2\x00\xff\r\n--x--\r\n"
+)
+
+
+@pytest.fixture
+def desk(office: Office) -> Office:
+    """E-mails: 1 a question, 2 our answer, 3 the reply, 4 another one with a file, 5 our answer to that."""
+    office.receive(mail("Printer", message_id=FIRST, body="It smokes."), at=NOW - timedelta(hours=5))
+    office.receive(mail("Re: Printer", In_Reply_To=FIRST), at=NOW - timedelta(hours=1))
+    office.receive(ATTACHED)
+    return office
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        ((), "5 2 4 3 1"),
+        (("--mailbox", "support"), "5 2 4 3 1"),
+        (("--case", "1"), "2 3 1"),
+        (("--parent", "case:2"), "5 4"),
+        (("--from", "carl@customer.example"), "3 1"),
+        (("--from", "Dora@*"), "4"),
+        (("--from", "*_customer.example"), ""),
+        (("--to", "anna@example.com"), "4"),
+        (("--since", "2026-11-24T10:00", "--until", "2026-11-24T10:30"), "3"),
+        (("--until", "2026-11-24T08:00"), "1"),
+        (("--until", "2026-11-24"), "5 2 4 3 1"),
+        (("--until", "2026-11-23"), ""),
+        (("--folder", "sent"), "5 2"),
+        (("--search", "SMOKES"), "1"),
+        (("--search", "dora"), "4"),
+        (("--limit", "2"), "5 2"),
+    ],
+)
+def test_list_gives_the_emails_that_are_asked_for(
+    desk: Office, espomail: Program, options: tuple[str, ...], ids: str
+) -> None:
+    said = espomail("email", "list", "--fields", "id", *options)
+    assert (said.code, said.out.split()) == (0, ids.split())
+
+
+def test_folders_and_unread_are_the_acting_users_own(desk: Office, espomail: Program) -> None:
+    desk.write(
+        (
+            change(EmailUser, 1, "anna", is_read=True, in_archive=True),
+            change(EmailUser, 3, "anna", in_trash=True),
+            change(EmailUser, 4, "anna", folder="Friends"),
+        )
+    )
+    desk.receive(mail("New", to="anna@example.com, support@example.com"))
+
+    def ids(*options: str) -> list[str]:
+        return espomail("email", "list", "--fields", "id", *options, user="anna").out.split()
+
+    assert ids("--folder", "archive") == ["1"]
+    assert ids("--folder", "trash") == ["3"]
+    assert ids("--folder", "Friends") == ["4"]
+    assert ids("--folder", "inbox") == ["6"]
+    assert ids("--unread") == ["6", "4", "3"]
+
+
+@pytest.mark.parametrize("option", ["--unread", "--folder=inbox", "--folder=trash"])
+def test_the_system_has_no_inbox(desk: Office, espomail: Program, option: str) -> None:
+    assert espomail("email", "list", option).code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--case", "9"), 66),
+        (("--parent", "account:9"), 66),
+        (("--parent", "planet:9"), 2),
+        (("--parent", "case"), 2),
+        (("--mailbox", "nobody"), 66),
+        (("--case", "1", "--parent", "case:1"), 2),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(
+    desk: Office, espomail: Program, options: tuple[str, ...], code: int
+) -> None:
+    assert espomail("email", "list", *options).code == code
+
+
+def test_a_line_has_the_fields_of_the_contract(desk: Office, espomail: Program) -> None:
+    line = espomail("email", "list", "--search", "With file", "--json").json[-1]
+    assert list(line) == [
+        *("id", "message_id", "subject", "from", "from_name", "to", "cc", "date", "received_at", "status"),
+        *("is_auto", "outsider", "partial", "parent", "account", "mailboxes", "users", "teams"),
+        *("attachments", "size", "read"),
+    ]
+    assert line["message_id"] == "<file@other.example>"
+    assert (line["from"], line["from_name"]) == ("dora@other.example", "Dora")
+    assert (line["to"], line["cc"]) == (["support@example.com", "anna@example.com"], ["boss@other.example"])
+    assert line["parent"] == {"type": "case", "id": 2, "name": "With file"}
+    assert (line["mailboxes"], line["teams"]) == (["support"], ["support"])
+    assert (line["date"], line["attachments"], line["size"]) == (None, 1, len(ATTACHED))
+    assert line["users"] == ["anna", "boris"]
+
+
+def test_read_is_the_acting_users_mark(desk: Office, espomail: Program) -> None:
+    desk.write((change(EmailUser, 1, "anna", is_read=True),))
+    read = {line["id"]: line["read"] for line in espomail("email", "list", "--json", user="anna").json}
+    assert read == {1: True, 2: None, 3: False, 4: False, 5: None}
+    assert espomail("email", "show", "1", "--json").json["read"] is None
+
+
+def test_show_has_texts_attachments_and_every_decision(desk: Office, espomail: Program) -> None:
+    email = espomail("email", "show", "4", "--json").json
+    assert email["reply_to"] == ["desk@other.example"]
+    assert email["body_plain"].strip() == "See file"
+    assert "evil" not in email["body_html"]
+    assert "<b>file</b>" in email["body_html"]
+    (attachment,) = email["attachments"]
+    assert list(attachment) == ["index", "filename", "content_type", "size", "inline", "content_id", "sha256"]
+    assert (attachment["index"], attachment["filename"], attachment["size"]) == (1, "a.csv", 5)
+    assert attachment["content_id"] is None
+    assert email["authentication"] is None or set(email["authentication"]) == {
+        "spf",
+        "dkim",
+        "dmarc",
+        "verdict",
+    }
+    assert "email-to-case" in [step["rule"] for step in email["trace"]]
+
+
+def test_show_tells_what_it_answers(desk: Office, espomail: Program) -> None:
+    email = espomail("email", "show", "3", "--json").json
+    assert (email["in_reply_to"], email["replied_to"]) == (FIRST, 1)
+
+
+def test_raw_gives_the_bytes_as_they_came(desk: Office) -> None:
+    environ = {**os.environ, "ESPOMAIL_CONFIG": str(desk.path)}
+    done = subprocess.run([PROGRAM, "email", "raw", "4"], env=environ, capture_output=True, check=True)
+    assert done.stdout == ATTACHED
+
+
+def test_raw_never_goes_to_a_terminal(desk: Office, on_terminal: Program) -> None:
+    said = on_terminal("email", "raw", "4")
+    assert (said.code, said.out) == (2, "")
+    assert "espomail email raw 4 > mail.eml" in said.err
+
+
+@pytest.mark.parametrize("verb", ["show", "raw"])
+def test_what_one_may_not_read_is_the_same_as_what_is_not_there(
+    desk: Office, espomail: Program, verb: str
+) -> None:
+    unreadable, missing = (espomail("email", verb, number, user="clara") for number in "19")
+    assert unreadable.code == missing.code == 66
+    assert unreadable.err.replace("1", "9") == missing.err
+
+
+def test_a_deleted_email_is_gone(desk: Office, espomail: Program) -> None:
+    desk.write((change(Email, 3, is_deleted=True),))
+    assert "3" not in espomail("email", "list", "--fields", "id").out.split()
+    assert espomail("email", "show", "3").code == 66
+    assert espomail("case", "list", "--fields", "emails", "--sort", "number").out.split()[0] == "2"
+
+
+def test_the_oldest_date_that_a_mail_can_claim_is_shown(
+    office: Office, espomail: Program, on_terminal: Program
+) -> None:
+    office.receive(mail())
+    office.write((change(Email, 1, date=datetime(1, 1, 1, tzinfo=UTC)),))
+    assert espomail("email", "show", "1", "--fields", "date").out == "0001-01-01T00:00:00Z\n"
+    said = on_terminal(
+        "email", "show", "1", "--fields", "date", environ={"TZ": "America/New_York", "NO_COLOR": "1"}
+    )
+    assert said.out.split()[0:2] == ["date", "0001-01-01"]
+
+
+def test_a_group_folder_lets_its_team_read(office_with: OfficeWith, espomail: Program) -> None:
+    office = office_with(
+        "mailboxes:",
+        "group_folders: {Invoices: {teams: [sales]}}\nmailboxes:",
+    )
+    office.receive(mail("Invoice"))
+    assert espomail("email", "list", user="clara").out == ""
+    office.write((change(Email, 1, group_folder="Invoices"),))
+    assert espomail("email", "list", "--fields", "id", user="clara").out == "1\n"
+    assert espomail("email", "list", "--folder", "Invoices", "--fields", "id", user="clara").out == "1\n"
