@@ -3,7 +3,7 @@
 import imaplib
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from espomail.config.schema import Imap
@@ -57,11 +57,13 @@ def connect(imap: Imap, timeout_s: float) -> "IMAPClient":
             ssl_context=tls_context(imap) if is_tls else None,
             timeout=timeout_s,
         )
-        if imap.security == "starttls":
-            if not client.has_capability("STARTTLS"):
-                client.shutdown()
-                raise no_starttls(imap)
-            client.starttls(tls_context(imap))
+        with ExitStack() as on_trouble:
+            on_trouble.callback(client.shutdown)
+            if imap.security == "starttls":
+                if not client.has_capability("STARTTLS"):
+                    raise no_starttls(imap)
+                client.starttls(tls_context(imap))
+            on_trouble.pop_all()
     client.normalise_times = False  # INTERNALDATE with its own time zone
     return client
 

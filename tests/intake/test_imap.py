@@ -1,0 +1,245 @@
+"""Sessions with a real IMAP server."""
+
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from espomail.config.schema import Imap
+from espomail.errors import LoginRefused, ServerTrouble
+from espomail.intake.imap import sign_in
+from espomail.intake.messages import Position, RawMessage
+from tests.office import mail
+from tests.servers.dovecot import Dovecot
+from tests.servers.ports import HOST, free_port
+
+LONG_AGO = date(2020, 1, 1)
+START = Position("INBOX")
+
+
+@pytest.fixture
+def imap(dovecot: Dovecot, user: str) -> Imap:
+    return Imap(
+        host=HOST,
+        port=dovecot.imap_port,
+        security="none",
+        username=user,
+        fetch_since=LONG_AGO,
+        place="mailboxes.m.imap",
+    )
+
+
+def fetched(
+    imap: Imap,
+    position: Position = START,
+    *,
+    since: date = LONG_AGO,
+    limit: int = 10_000,
+    max_size: int = 10**8,
+) -> tuple[list[RawMessage], Position]:
+    with sign_in(imap, Dovecot.password, deadline=time.monotonic() + 30) as session:
+        messages = []
+        for batch in session.new_messages(position, since=since, limit=limit, max_size=max_size):
+            messages += batch.messages
+            position = batch.position
+    return messages, position
+
+
+def tls(imap: Imap, dovecot: Dovecot, **changes: object) -> Imap:
+    return msgspec.structs.replace(
+        imap,
+        **{
+            "port": dovecot.imaps_port,
+            "security": "tls",
+            "ca_file": dovecot.ca_file,
+            "host": "localhost",
+            **changes,
+        },
+    )
+
+
+def test_messages_come_with_their_bytes_their_date_and_their_flags_untouched(dovecot, user, imap):
+    at = datetime(2026, 11, 1, 12, 30, 15, tzinfo=UTC)
+    dovecot.deliver(user, mail("One"), at=at)
+    dovecot.deliver(user, mail("Two"), flags=[r"\Flagged"])
+    messages, position = fetched(imap)
+    assert [message.raw for message in messages] == [mail("One"), mail("Two")]
+    assert messages[0].internal_date == at
+    assert messages[1].flags == (r"\Flagged", r"\Recent") or r"\Flagged" in messages[1].flags
+    assert position.last_uid == 2
+    assert dovecot.flags(user) == [set(), {r"\Flagged"}]
+
+
+def test_only_what_is_above_the_position_comes_again(dovecot, user, imap):
+    dovecot.deliver(user, mail("One"))
+    _, position = fetched(imap)
+    assert fetched(imap, position) == ([], position)
+    dovecot.deliver(user, mail("Two"))
+    messages, later = fetched(imap, position)
+    assert [message.raw for message in messages] == [mail("Two")]
+    assert later.last_uid == 2
+
+
+def test_first_run_takes_only_mail_since_the_configured_day_and_the_next_one_what_is_new(dovecot, user, imap):
+    dovecot.deliver(user, mail("Old"), at=datetime(2026, 1, 1, tzinfo=UTC))
+    messages, position = fetched(imap, since=date(2026, 6, 1))
+    assert messages == []
+    assert position.last_uid == 1
+    dovecot.deliver(user, mail("New"))
+    messages, _ = fetched(imap, position, since=date(2026, 6, 1))
+    assert [message.raw for message in messages] == [mail("New")]
+
+
+def test_new_uidvalidity_brings_what_came_since_the_last_date_again(dovecot, user, imap):
+    now = datetime.now(UTC)
+    dovecot.command(user, "create", "Box")
+    dovecot.deliver(user, mail("Long ago"), folder="Box", at=now - timedelta(days=9))
+    dovecot.deliver(user, mail("Lately"), folder="Box", at=now)
+    _, position = fetched(imap, Position("Box"))
+    position = msgspec.structs.replace(position, uidvalidity=position.uidvalidity - 1)
+    messages, later = fetched(imap, position)
+    assert [message.raw for message in messages] == [mail("Lately")]
+    assert later.uidvalidity == position.uidvalidity + 1
+
+
+def test_many_messages_come_in_portions_each_with_its_position(dovecot, user, imap):
+    dovecot.deliver(user, *[mail(str(number)) for number in range(450)])
+    with sign_in(imap, Dovecot.password, deadline=time.monotonic() + 30) as session:
+        batches = list(session.new_messages(START, since=LONG_AGO, limit=420, max_size=10**6))
+    assert [message.uid for batch in batches for message in batch.messages] == list(range(1, 421))
+    assert [batch.position.last_uid for batch in batches][-1] == 420
+    assert [batch.remaining for batch in batches][-1] == 30
+    assert max(len(batch.messages) for batch in batches) <= 200
+
+
+def test_batches_are_limited_in_bytes_too(dovecot, user, imap):
+    dovecot.deliver(user, *[mail(str(number), body="x" * 3_000_000) for number in range(4)])
+    with sign_in(imap, Dovecot.password, deadline=time.monotonic() + 30) as session:
+        batches = list(session.new_messages(START, since=LONG_AGO, limit=10, max_size=10**8))
+    assert [len(batch.messages) for batch in batches] == [2, 2]
+
+
+def test_message_over_the_maximum_size_comes_as_its_header_alone(dovecot, user, imap):
+    dovecot.deliver(user, mail("Big", body="x" * 5000), mail("Small"))
+    messages, _ = fetched(imap, max_size=2000)
+    assert [message.is_partial for message in messages] == [True, False]
+    assert b"Subject: Big" in messages[0].raw
+    assert b"xxx" not in messages[0].raw
+    assert messages[0].size > 5000
+
+
+def test_hole_left_by_a_deleted_message_is_passed_over(dovecot, user, imap):
+    dovecot.deliver(user, *[mail(str(number)) for number in range(5)])
+    client = dovecot.client(user)
+    client.select()
+    client.store("2,5", "+FLAGS", r"(\Deleted)")
+    client.expunge()
+    client.logout()
+    messages, position = fetched(imap)
+    assert [message.uid for message in messages] == [1, 3, 4]
+    assert position.last_uid == 4
+    assert fetched(imap, position)[1].last_uid == 5
+
+
+def test_message_without_any_bytes_is_a_message(dovecot, user, imap):
+    dovecot.deliver_file(user, b"")
+    dovecot.deliver(user, mail("After"))
+    messages, _ = fetched(imap)
+    assert [message.raw for message in messages] == [b"", mail("After")]
+
+
+def test_folder_with_a_name_in_another_script_is_read(dovecot, user, imap):
+    dovecot.command(user, "create", '"&BB4EQgQyBDUEQgRL- &- co"')
+    dovecot.deliver(user, mail("Привет".encode().hex()), folder="&BB4EQgQyBDUEQgRL- &- co")
+    messages, _ = fetched(imap, Position("Ответы & co"))
+    assert len(messages) == 1
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_encrypted_session_trusts_the_configured_authority(dovecot, user, imap, security):
+    dovecot.deliver(user, mail("One"))
+    port = dovecot.imaps_port if security == "tls" else dovecot.imap_port
+    assert len(fetched(tls(imap, dovecot, security=security, port=port))[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"ca_file": None},
+            "certificate is not trusted: unable to get local issuer certificate; if it comes",
+        ),
+        ({"ca_file": Path("/nowhere.pem")}, "ca_file: /nowhere.pem cannot be used"),
+        ({"host": "no-such-host.invalid"}, "no-such-host.invalid:.*: the host is not known"),
+    ],
+)
+def test_server_that_cannot_be_trusted_or_found_is_told_with_what_to_do(dovecot, imap, change, said):
+    with pytest.raises(ServerTrouble, match=said):
+        fetched(tls(imap, dovecot, **change))
+
+
+def test_certificate_for_another_host_is_refused(user, imap):
+    with (
+        Dovecot(names=["elsewhere.example"]) as other,
+        pytest.raises(ServerTrouble, match="it is not made out to localhost; write as host the name"),
+    ):
+        fetched(tls(imap, other))
+
+
+def test_expired_certificate_is_refused(user, imap):
+    with (
+        Dovecot(until_days=-1) as expired,
+        pytest.raises(ServerTrouble, match=r"expired.*renewed on the server"),
+    ):
+        fetched(tls(imap, expired))
+
+
+def test_clear_text_server_on_a_tls_port_is_told(dovecot, imap):
+    with pytest.raises(ServerTrouble, match="no TLS can be agreed on"):
+        fetched(tls(imap, dovecot, port=dovecot.imap_port))
+
+
+def test_wrong_password_is_a_refused_login_that_does_not_show_it(imap):
+    with (
+        pytest.raises(LoginRefused, match=r"login of user.* refused") as refused,
+        sign_in(imap, "wrong-secret", deadline=time.monotonic() + 30),
+    ):
+        pass
+    assert "wrong-secret" not in str(refused.value)
+
+
+def test_port_on_which_nothing_listens_is_told(imap):
+    with pytest.raises(ServerTrouble, match=r"cannot be reached: Connection refused"):
+        fetched(msgspec.structs.replace(imap, port=free_port()))
+
+
+def test_missing_folder_is_told_with_those_that_are_there(dovecot, user, imap):
+    dovecot.command(user, "create", "Archive")
+    with pytest.raises(ServerTrouble, match="there is no folder 'Box'; there are: Archive, INBOX") as trouble:
+        fetched(imap, Position("Box"))
+    assert not trouble.value.is_temporary
+
+
+def test_messages_are_marked_moved_and_deleted_one_by_one(dovecot, user, imap):
+    dovecot.deliver(user, *[mail(str(number)) for number in range(4)])
+    dovecot.command(user, "store", "4", "+FLAGS", r"(\Deleted)", folder="INBOX")
+    uidvalidity = fetched(imap)[1].uidvalidity
+    with sign_in(imap, Dovecot.password, deadline=time.monotonic() + 30) as session:
+        session.mark_seen("INBOX", uidvalidity, [1])
+        session.move("INBOX", uidvalidity, [2], "Done")
+        session.delete("INBOX", uidvalidity, [3])
+    assert dovecot.messages(user) == [mail("0"), mail("3")]
+    assert dovecot.flags(user) == [{r"\Seen"}, {r"\Deleted"}]
+    assert dovecot.messages(user, "Done") == [mail("1")]
+
+
+def test_nothing_is_changed_in_a_folder_that_has_new_uids(dovecot, user, imap):
+    dovecot.deliver(user, mail("One"))
+    with (
+        pytest.raises(ServerTrouble, match="has new UIDs; deleting is given up"),
+        sign_in(imap, Dovecot.password, deadline=time.monotonic() + 30) as session,
+    ):
+        session.delete("INBOX", 12345, [1])
+    assert len(dovecot.messages(user)) == 1

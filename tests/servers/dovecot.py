@@ -1,0 +1,195 @@
+"""A private Dovecot on loopback ports: IMAP (clear text, STARTTLS, TLS), LMTP, and SASL for Postfix.
+
+Every user exists, with one password. Needs root: Debian's Dovecot gives its rights away to users of its own.
+"""
+
+import imaplib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.servers.certificates import Authority
+from tests.servers.ports import HOST, free_port, is_listening, wait_until
+
+PASSWORD = "correct-horse-battery"
+DOMAINS = ("example.com", "customer.example", "other.example")
+
+CONFIGURATION = """
+base_dir = {folder}/run
+log_path = {folder}/log
+listen = 127.0.0.1
+protocols = imap lmtp
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{key}
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_failure_delay = 0
+auth_username_chars =
+login_greeting = Dovecot of the tests
+mail_max_userip_connections = 1000
+first_valid_uid = 1
+mail_location = maildir:~/Maildir
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={folder}/home/%u allow_all_users=yes
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {imap_port}
+  }}
+  inet_listener imaps {{
+    port = {imaps_port}
+    ssl = yes
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp_port}
+  }}
+}}
+service auth {{
+  inet_listener sasl {{
+    address = 127.0.0.1
+    port = {auth_port}
+  }}
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+"""
+
+
+class Dovecot:
+    """Start it with `with`. Ports are attributes; `ca_file` is what a client has to trust."""
+
+    password = PASSWORD
+
+    def __init__(self, *, names: Sequence[str] = ("localhost", HOST), until_days: int = 30) -> None:
+        self.program = shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin")
+        if self.program is None:
+            raise FileNotFoundError("dovecot is not installed: apt-get install dovecot-imapd dovecot-lmtpd")
+        self.folder = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
+        self.folder.chmod(0o755)
+        authority = Authority(self.folder)
+        certificate, key = authority.certify(
+            *names, until_days=until_days, since_days=min(-1, until_days - 1)
+        )
+        self.ca_file = authority.ca_file
+        self.imap_port, self.imaps_port, self.lmtp_port, self.auth_port = (free_port() for _ in range(4))
+        user = pwd.getpwnam("mail")
+        (self.folder / "home").mkdir()
+        os.chown(self.folder / "home", user.pw_uid, user.pw_gid)
+        (self.folder / "dovecot.conf").write_text(
+            CONFIGURATION.format(
+                folder=self.folder,
+                certificate=certificate,
+                key=key,
+                password=PASSWORD,
+                user=user.pw_uid,
+                group=user.pw_gid,
+                imap_port=self.imap_port,
+                imaps_port=self.imaps_port,
+                lmtp_port=self.lmtp_port,
+                auth_port=self.auth_port,
+            )
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        command = [str(self.program), "-F", "-c", str(self.folder / "dovecot.conf")]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        for port in (self.imap_port, self.imaps_port, self.lmtp_port):
+            wait_until(lambda port=port: is_listening(port) or self._died(), f"Dovecot on port {port}")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=20)
+
+    def _died(self) -> bool:
+        if self.process.poll() is not None:
+            raise ChildProcessError(f"Dovecot has ended: {(self.folder / 'log').read_text()[-2000:]}")
+        return False
+
+    # --- mailboxes
+
+    def client(self, user: str) -> imaplib.IMAP4:
+        """A signed-in connection, for what the methods below do not do."""
+        client = imaplib.IMAP4(HOST, self.imap_port, timeout=30)
+        client.login(user, PASSWORD)
+        return client
+
+    def deliver(
+        self,
+        user: str,
+        *raws: bytes,
+        folder: str = "INBOX",
+        at: datetime | None = None,
+        flags: Sequence[str] = (),
+    ) -> None:
+        """Put messages into a folder; `at` is their INTERNALDATE (default: now)."""
+        when = imaplib.Time2Internaldate(at.timestamp() if at else time.time())
+        client = self.client(user)
+        for raw in raws:
+            status, answer = client.append(f'"{folder}"', f"({' '.join(flags)})", when, raw)
+            assert status == "OK", answer
+        client.logout()
+
+    def deliver_file(self, user: str, raw: bytes) -> None:
+        """Put a message straight into the INBOX's Maildir: for what APPEND refuses, as no bytes at all."""
+        self.messages(user)  # makes the Maildir
+        new = self.folder / "home" / user / "Maildir" / "new"
+        file = new / f"{time.time_ns()}.M1P1.tests"
+        file.write_bytes(raw)
+        shutil.chown(file, "mail", "mail")
+
+    def messages(self, user: str, folder: str = "INBOX") -> list[bytes]:
+        """The raw messages of a folder, the oldest first."""
+        return [
+            answer[1] for answer in self._fetch(user, folder, "(BODY.PEEK[])") if isinstance(answer, tuple)
+        ]
+
+    def flags(self, user: str, folder: str = "INBOX") -> list[set[str]]:
+        r"""The flags of each message of a folder, `\Recent` left out."""
+        found = [imaplib.ParseFlags(answer) for answer in self._fetch(user, folder, "(FLAGS)")]
+        return [{flag.decode() for flag in flags} - {r"\Recent"} for flags in found]
+
+    def _fetch(self, user: str, folder: str, items: str) -> list[Any]:
+        client = self.client(user)
+        status, (number,) = client.select(f'"{folder}"', readonly=True)
+        assert status == "OK", number
+        answers = client.fetch("1:*", items)[1] if number != b"0" else []
+        client.logout()
+        return answers
+
+    def command(self, user: str, *command: str, folder: str | None = None) -> None:
+        """One command of imaplib's, as `"create", "Archive"`; with a folder, that is selected first."""
+        client = self.client(user)
+        if folder is not None:
+            client.select(f'"{folder}"')
+        status, answer = getattr(client, command[0])(*command[1:])
+        assert status == "OK", answer
+        client.logout()
