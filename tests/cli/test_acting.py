@@ -1,0 +1,222 @@
+"""Who is acting, and what those who act through the service's login may not do.
+
+The tests that change their uid need root, as the tests with real servers do.
+"""
+
+import os
+import pwd
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from espomail.cli.acting import actor_for
+from espomail.cli.main import main
+from espomail.cli.preload import preload_for
+from espomail.crm.access import SYSTEM, Actor
+from espomail.errors import NotPermitted
+from espomail.store import connection
+from tests.cli.conftest import PROGRAM, OfficeWith, Program, Said
+from tests.office import Office, mail
+
+OWNER, ANNA, ADA, LEFT, STRANGER = 500, 501, 502, 503, 504
+LOGINS = {OWNER: "espomail", ANNA: "anovak", ADA: "ada", LEFT: "lena", STRANGER: "eve"}
+SERVICE = pwd.getpwnam("nobody")
+CALLER = pwd.getpwnam("daemon")
+
+
+@pytest.fixture
+def staff(office_with: OfficeWith) -> Office:
+    """Anna with a login of another name, an administrator, and somebody who has left."""
+    return office_with("  anna: {", "  ada: {admin: true}\n  lena: {active: false}\n  anna: {login: anovak, ")
+
+
+@pytest.mark.parametrize(
+    ("uid", "sudo_uid", "as_user", "actor"),
+    [
+        (0, None, None, SYSTEM),
+        (0, ANNA, None, SYSTEM),
+        (0, ANNA, "anna", Actor(user="anna")),
+        (OWNER, None, None, SYSTEM),
+        (OWNER, OWNER, None, SYSTEM),
+        (OWNER, None, "anna", Actor(user="anna")),
+        (OWNER, None, "ada", Actor(user="ada", is_admin=True)),
+        (OWNER, ANNA, None, Actor(user="anna", is_delegated=True)),
+        (OWNER, ADA, None, Actor(user="ada", is_admin=True, is_delegated=True)),
+        (ANNA, None, None, Actor(user="anna")),
+        (ANNA, ADA, None, Actor(user="anna")),
+        (ADA, None, None, Actor(user="ada", is_admin=True)),
+    ],
+)
+def test_the_uids_say_who_is_acting(
+    staff: Office, uid: int, sudo_uid: int | None, as_user: str | None, actor: Actor
+) -> None:
+    found = actor_for(
+        staff.config,
+        uid=uid,
+        owner_uid=OWNER,
+        sudo_uid=sudo_uid,
+        as_user=as_user,
+        login_of=LOGINS.__getitem__,
+    )
+    assert found == actor
+
+
+@pytest.mark.parametrize(
+    ("uid", "sudo_uid", "as_user"),
+    [
+        (STRANGER, None, None),
+        (OWNER, STRANGER, None),
+        (OWNER, LEFT, None),
+        (LEFT, None, None),
+        (0, None, "lena"),
+        (0, None, "nobody"),
+        (OWNER, ANNA, "ada"),
+        (ANNA, None, "anna"),
+        (ADA, None, "anna"),
+    ],
+)
+def test_nobody_else_acts(staff: Office, uid: int, sudo_uid: int | None, as_user: str | None) -> None:
+    with pytest.raises(NotPermitted):
+        actor_for(
+            staff.config,
+            uid=uid,
+            owner_uid=OWNER,
+            sudo_uid=sudo_uid,
+            as_user=as_user,
+            login_of=LOGINS.__getitem__,
+        )
+
+
+# --- with real uids
+
+
+@pytest.fixture
+def service(office_with: OfficeWith, tmp_path: Path) -> Office:
+    """An office that the login `nobody` owns; the login `daemon` is anna's."""
+    office = office_with("  anna: {", "  anna: {login: daemon, ")
+    office.receive(mail())
+    connection.close_database()
+    for path in (office.folder, *office.folder.iterdir()):
+        os.chown(path, SERVICE.pw_uid, SERVICE.pw_gid)
+    for folder in (tmp_path, *tmp_path.parents[:2]):  # pytest's own
+        folder.chmod(0o755)
+    return office
+
+
+def through(uid: int, words: list[str], environ: dict[str, str], out: Path) -> Said:
+    """Call the program in a child process of that uid."""
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            preload_for(uid)
+            for number, name in ((1, "out"), (2, "err")):
+                os.dup2(os.open(out / name, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), number)
+            os.setgroups([])
+            os.setuid(uid)
+            code = main(words, environ)
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return Said(os.waitstatus_to_exitcode(status), (out / "out").read_text(), (out / "err").read_text())
+
+
+@pytest.fixture
+def as_service(
+    service: Office, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Said]:
+    """Call the program as the service's login, through sudo by another; the configuration is in its home.
+
+    The tests may give no login a home, so that one answer of the system is changed.
+    """
+    home = tmp_path / "home" / ".config" / "espomail"
+    home.mkdir(parents=True)
+    (home / "config.yaml").write_text(
+        service.path.read_text() + f"database: sqlite:///{service.config.database_file}\n"
+    )
+    (home / "config.yaml").chmod(0o600)
+    os.chown(home / "config.yaml", SERVICE.pw_uid, SERVICE.pw_gid)
+    entry = pwd.struct_passwd((*SERVICE[:5], str(tmp_path / "home"), SERVICE[6]))
+    by_uid = pwd.getpwuid
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: entry if uid == SERVICE.pw_uid else by_uid(uid))
+
+    def call(*words: object, sudo_uid: int | None = CALLER.pw_uid, **environ: str) -> Said:
+        with capfd.disabled():
+            sudo = {} if sudo_uid is None else {"SUDO_UID": str(sudo_uid)}
+            said = {"HOME": str(tmp_path / "home"), **sudo, **environ}
+            return through(SERVICE.pw_uid, list(map(str, words)), said, tmp_path)
+
+    return call
+
+
+def test_root_becomes_the_owner_of_the_database(service: Office) -> None:
+    environ = {**os.environ, "ESPOMAIL_CONFIG": str(service.path), "SUDO_UID": str(CALLER.pw_uid)}
+    for words in (("case", "list"), ("account", "create", "--name", "Acme"), ("fetch",)):
+        subprocess.run([PROGRAM, *words], env=environ, capture_output=True, check=False)
+    owners = {path.name: path.stat().st_uid for path in service.folder.iterdir()}
+    assert set(owners.values()) == {SERVICE.pw_uid}
+
+
+def test_root_leaves_nothing_of_its_own_where_the_database_is_new(service: Office) -> None:
+    service.config.database_file.unlink()
+    environ = {**os.environ, "ESPOMAIL_CONFIG": str(service.path)}
+    subprocess.run([PROGRAM, "case", "list"], env=environ, check=True)
+    assert service.config.database_file.stat().st_uid == SERVICE.pw_uid
+
+
+def test_a_delegated_user_reads_as_that_user(as_service: Callable[..., Said]) -> None:
+    assert as_service("case", "list", "--fields", "number").out == "1\n"
+    assert as_service("notification", "list", "--fields", "user").out == "anna\n"
+    assert as_service("quarantine", "list").code == 77
+
+
+def test_the_service_itself_is_the_system(as_service: Callable[..., Said]) -> None:
+    assert as_service("quarantine", "list", sudo_uid=None).code == 0
+    assert as_service("notification", "list", "--fields", "user", sudo_uid=None).out == "anna\n"
+
+
+def test_a_login_that_nobody_has_reads_nothing(as_service: Callable[..., Said]) -> None:
+    for sudo_uid in (0, 4_000_000):
+        said = as_service("case", "list", sudo_uid=sudo_uid)
+        assert (said.code, said.out) == (77, "")
+
+
+def test_a_sudo_uid_that_is_no_number_is_refused(as_service: Callable[..., Said]) -> None:
+    assert as_service("case", "list", sudo_uid=None, SUDO_UID="root").code == 77
+
+
+def test_a_delegated_user_names_no_configuration(as_service: Callable[..., Said], service: Office) -> None:
+    assert as_service("--config", service.path, "case", "list").code == 77
+    assert as_service("case", "list", ESPOMAIL_CONFIG=str(service.path)).code == 77
+    assert as_service("--config", "/nowhere.yaml", "case", "list").code == 77
+
+
+def test_a_delegated_users_own_configuration_is_not_looked_at(
+    as_service: Callable[..., Said], tmp_path: Path
+) -> None:
+    evil = tmp_path / "evil" / "espomail"
+    evil.mkdir(parents=True)
+    (evil / "config.yaml").write_text("not: ours")
+    said = as_service("case", "list", "--fields", "number", XDG_CONFIG_HOME=str(evil.parent), HOME=str(evil))
+    assert (said.code, said.out) == (0, "1\n")
+
+
+def test_a_delegated_user_does_not_act_as_another(as_service: Callable[..., Said]) -> None:
+    assert as_service("--as", "boris", "case", "list").code == 77
+
+
+def test_a_delegated_user_names_no_files(as_service: Callable[..., Said], service: Office) -> None:
+    said = as_service("contact", "create", "--input", service.path)
+    assert said.code == 77
+    assert f"--input - < {service.path}" in said.err
+    assert "mailboxes" not in said.err
+
+
+def test_another_login_needs_the_database(service: Office, tmp_path: Path, espomail: Program) -> None:
+    service.path.chmod(0o640)
+    os.chown(service.path, SERVICE.pw_uid, CALLER.pw_gid)
+    said = through(CALLER.pw_uid, ["--config", str(service.path), "case", "list"], {}, tmp_path)
+    assert said.code in {77, 78}  # 78 where even the configuration is out of reach
+    assert said.out == ""
