@@ -1,4 +1,4 @@
-"""Who is acting: the system, or a user of the configuration (docs/usage.md, Who is acting)."""
+"""Who is acting: the system, or a user of the configuration, by the login that calls the program."""
 
 import os
 import pwd

@@ -109,6 +109,8 @@ def opened(invocation: Invocation) -> Iterator[Session]:
     connection.open_database(config.database, now=invocation.now)
     try:
         yield session
+    except UnicodeEncodeError as trouble:  # bytes of the command line that no database takes as text
+        raise UnusableInput("what was typed is not UTF-8") from trouble
     except OperationalError as trouble:
         if getattr(trouble.__context__, "sqlite_errorname", "") == "SQLITE_ERROR":  # wrong SQL: our own fault
             raise

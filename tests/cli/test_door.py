@@ -171,3 +171,34 @@ def test_ctrl_c_ends_it_quietly(office: Office, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
     assert (process.returncode, err) == (130, b"")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("account", "show", "\udcff"),
+        ("case", "list", "--search", "\udcff"),
+        ("email", "list", "--from", "\udcff"),
+    ],
+)
+def test_words_that_are_no_text_are_unusable(
+    office: Office, espomail: Program, words: tuple[str, ...]
+) -> None:
+    assert espomail(*words).code in {65, 66}
+
+
+def test_v_logs_to_stderr_and_leaves_the_data_alone(office: Office) -> None:
+    office.receive(mail())
+    said = [
+        subprocess.run(
+            [PROGRAM, *words],
+            capture_output=True,
+            env={**os.environ, "ESPOMAIL_CONFIG": str(office.path)},
+            check=True,
+        )
+        for words in (("-vv", "case", "list"), ("case", "list", "-vv"), ("case", "list"))
+    ]
+    assert said[0].stdout == said[1].stdout == said[2].stdout
+    assert b"SELECT" in said[0].stderr
+    assert b"SELECT" in said[1].stderr
+    assert said[2].stderr == b""
