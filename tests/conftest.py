@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.servers.dovecot import Dovecot
+from tests.servers.espomail import Espomail
+from tests.servers.postfix import Postfix
+from tests.servers.scripted_smtp import ScriptedSmtp
 
 _numbers = itertools.count(1)
 
@@ -18,7 +21,27 @@ def dovecot() -> Iterator[Dovecot]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postfix(dovecot: Dovecot) -> Iterator[Postfix]:
+    """A running Postfix that delivers to that Dovecot."""
+    with Postfix(dovecot) as server:
+        yield server
+
+
+@pytest.fixture
+def scripted_smtp() -> Iterator[ScriptedSmtp]:
+    """An SMTP server that says what the test wants."""
+    with ScriptedSmtp() as server:
+        yield server
+
+
 @pytest.fixture
 def user(tmp_path: Path) -> str:
     """A mail user whom no other test knows."""
     return f"user{next(_numbers)}-{tmp_path.name[-12:].strip('_').lower()}@example.com"
+
+
+@pytest.fixture
+def espomail(tmp_path: Path) -> Espomail:
+    """An installation without a configuration."""
+    return Espomail(tmp_path)

@@ -1,0 +1,126 @@
+"""An SMTP server that says what a test wants it to say: the replies that a real one will not give on demand.
+
+Held to the same tests as the real Postfix (`test_smtp_contract.py`), so that it cannot drift away from it.
+"""
+
+import socket
+import threading
+from collections import defaultdict, deque
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from tests.servers.ports import HOST
+
+ACCEPTS = {
+    "GREETING": "220 scripted.example ESMTP",
+    "EHLO": "250-scripted.example\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN",
+    "AUTH": "235 2.7.0 welcome",
+    "MAIL": "250 2.1.0 ok",
+    "RCPT": "250 2.1.5 ok",
+    "DATA": "354 go on",
+    "END": "250 2.0.0 taken",
+    "RSET": "250 2.0.0 ok",
+    "NOOP": "250 2.0.0 ok",
+    "QUIT": "221 2.0.0 bye",
+}
+DROP = "drop"  # instead of a reply: the connection is closed
+SILENCE = "silence"  # instead of a reply: nothing, for ever
+
+
+class Received(NamedTuple):
+    """A message that the server has taken, with its envelope."""
+
+    sender: str
+    recipients: list[str]
+    raw: bytes
+
+
+class ScriptedSmtp:
+    """Start it with `with`. `answers("RCPT", "450 later")` gives that reply once, instead of accepting."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self._script: defaultdict[str, deque[str]] = defaultdict(deque)
+        self._listener = socket.create_server((HOST, 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self._is_over = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._is_over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        for connection in self._open:
+            connection.close()
+
+    def answers(self, stage: str, *replies: str) -> None:
+        """The next replies at GREETING, EHLO, AUTH, MAIL, RCPT, DATA or END (after the message)."""
+        assert stage in ACCEPTS
+        self._script[stage].extend(replies)
+
+    def _accept(self) -> None:
+        while not self._is_over.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        lines = connection.makefile("rb")
+        sender, recipients = "", []
+        try:
+            if not self._reply(connection, "GREETING"):
+                return
+            for line in lines:
+                verb = line.split(b" ")[0].strip().decode("ascii", "replace").upper()
+                stage = "EHLO" if verb == "HELO" else verb
+                address = line.partition(b"<")[2].partition(b">")[0].decode("utf-8", "replace")
+                reply = self._reply(connection, stage)
+                if reply is None or stage == "QUIT":
+                    return
+                if stage == "MAIL":
+                    sender, recipients = address, []
+                elif stage == "RCPT" and reply.startswith("2"):
+                    recipients.append(address)
+                elif stage == "DATA" and reply.startswith("354"):
+                    raw = _message(lines)
+                    end = self._reply(connection, "END")
+                    if end is not None and end.startswith("2"):
+                        self.received.append(Received(sender, recipients, raw))
+                    if end is None:
+                        return
+        except OSError:
+            return
+        finally:
+            lines.close()
+            connection.close()
+
+    def _reply(self, connection: socket.socket, stage: str) -> str | None:
+        script = self._script[stage]
+        reply = script.popleft() if script else ACCEPTS.get(stage, "502 5.5.2 what?")
+        if reply == DROP:
+            return None
+        if reply == SILENCE:
+            self._is_over.wait()
+            return None
+        connection.sendall(f"{reply}\r\n".encode())
+        return reply
+
+
+def _message(lines: object) -> bytes:
+    raw = b""
+    for line in lines:  # type: ignore[attr-defined]
+        if line == b".\r\n":
+            break
+        raw += line.removeprefix(b".") if line.startswith(b"..") else line
+    return raw

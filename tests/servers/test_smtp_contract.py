@@ -1,0 +1,88 @@
+"""What a real Postfix and the scripted server have in common, seen through our own client."""
+
+from collections.abc import Callable
+
+import pytest
+
+from espomail.config.schema import Smtp
+from espomail.outbox.smtp import Accepted, Refused, open_courier
+from tests.servers.dovecot import Dovecot
+from tests.servers.ports import HOST, wait_until
+from tests.servers.postfix import Postfix
+from tests.servers.scripted_smtp import ScriptedSmtp
+
+BODY = b"\r\n\r\n.a line with a dot\r\n..two\r\n"
+RAW = b"From: a@example.com\r\nSubject: x" + BODY
+
+
+def smtp(port: int, **more: object) -> Smtp:
+    return Smtp(**{"host": HOST, "port": port, "security": "none", "place": "mailboxes.m.smtp", **more})
+
+
+class Contract:
+    """The tests; `port` and `delivered` come from the server under test."""
+
+    def test_message_arrives_with_its_bytes(self, port, delivered, user):
+        with open_courier(smtp(port), None) as courier:
+            assert courier.deliver("a@example.com", [user], RAW) == Accepted()
+        assert delivered(user).endswith(BODY)
+
+    def test_null_envelope_sender_is_taken(self, port, delivered, user):
+        with open_courier(smtp(port), None) as courier:
+            assert courier.deliver("", [user], RAW) == Accepted()
+        assert delivered(user).endswith(BODY)
+
+    def test_several_messages_go_over_one_connection_also_after_a_refusal(self, port, delivered, user):
+        with open_courier(smtp(port), None) as courier:
+            refused = courier.deliver("a@example.com", ["unknown@example.com"], RAW)
+            assert courier.deliver("a@example.com", [user], RAW) == Accepted()
+        assert isinstance(refused, Refused)
+        assert not refused.is_temporary
+        assert refused.said == "550 5.1.1 no such user" or refused.said.endswith("no such user")
+        assert delivered(user).endswith(BODY)
+
+    def test_refusal_for_now_is_temporary(self, port):
+        with open_courier(smtp(port), None) as courier:
+            refused = courier.deliver("a@example.com", ["later@example.com"], RAW)
+        assert isinstance(refused, Refused)
+        assert refused.is_temporary
+
+    def test_one_refused_recipient_does_not_keep_the_mail_from_the_others(self, port, delivered, user):
+        with open_courier(smtp(port), None) as courier:
+            accepted = courier.deliver("a@example.com", ["unknown@example.com", user], RAW)
+        assert isinstance(accepted, Accepted)
+        assert [one.recipients for one in accepted.refused] == [("unknown@example.com",)]
+        assert delivered(user).endswith(BODY)
+
+
+class TestPostfix(Contract):
+    @pytest.fixture
+    def port(self, postfix: Postfix) -> int:
+        return postfix.smtp_port
+
+    @pytest.fixture
+    def delivered(self, dovecot: Dovecot) -> Callable[[str], bytes]:
+        return lambda user: wait_until(lambda: dovecot.messages(user), f"mail for {user}")[0]
+
+
+class TestScripted(Contract):
+    @pytest.fixture
+    def port(self, scripted_smtp: ScriptedSmtp, request: pytest.FixtureRequest) -> int:
+        if "now" in request.node.name:
+            scripted_smtp.answers("RCPT", "450 4.2.1 try again later")
+        elif "refus" in request.node.name:
+            scripted_smtp.answers("RCPT", "550 5.1.1 no such user")
+        return scripted_smtp.port
+
+    @pytest.fixture
+    def delivered(self, scripted_smtp: ScriptedSmtp) -> Callable[[str], bytes]:
+        return lambda user: wait_until(lambda: scripted_smtp.received, f"mail for {user}")[0].raw
+
+
+def test_submission_wants_a_login_and_gets_it_over_starttls(postfix, dovecot, user):
+    server = smtp(
+        postfix.submission_port, host="localhost", security="starttls", ca_file=postfix.ca_file, username=user
+    )
+    with open_courier(server, Dovecot.password) as courier:
+        assert courier.deliver(user, [user], RAW) == Accepted()
+    assert wait_until(lambda: dovecot.messages(user), "the mail")[0].endswith(BODY)
