@@ -9,6 +9,8 @@ from espomail.config.amounts import Duration
 
 Given = date | datetime | Duration
 
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
 FORMS: Final = "2026-11-24, 2026-11-24T10:00, or how long ago: 30d, 2h"
 
 
@@ -37,5 +39,6 @@ def moment_of(given: Given, now: datetime, zone: tzinfo, *, is_end: bool = False
             return (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
         day = given + timedelta(days=1) if is_end else given
         return datetime.combine(day, time(), zone).astimezone(UTC)
-    except OverflowError:  # the edges of the calendar
-        return datetime(9999 if given > date(5000, 1, 1) else 1, 1, 1, tzinfo=UTC)  # type: ignore[operator]
+    except OverflowError:  # at an edge of the calendar, where no mail is
+        is_late = isinstance(given, date) and given.year > now.year
+        return LAST if is_late else FIRST
