@@ -3,7 +3,7 @@
 import imaplib
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from espomail.config.schema import Imap
@@ -58,7 +58,7 @@ def connect(imap: Imap, timeout_s: float) -> "IMAPClient":
             timeout=timeout_s,
         )
         with ExitStack() as on_trouble:
-            on_trouble.callback(client.shutdown)
+            on_trouble.callback(shut, client)
             if imap.security == "starttls":
                 if not client.has_capability("STARTTLS"):
                     raise no_starttls(imap)
@@ -66,6 +66,12 @@ def connect(imap: Imap, timeout_s: float) -> "IMAPClient":
             on_trouble.pop_all()
     client.normalise_times = False  # INTERNALDATE with its own time zone
     return client
+
+
+def shut(client: "IMAPClient") -> None:
+    """Close the connection without a word; one that is broken already is no trouble."""
+    with suppress(OSError):
+        client.shutdown()
 
 
 def log_in(client: "IMAPClient", imap: Imap, secret: str) -> None:

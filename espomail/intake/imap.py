@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
-from espomail.intake.connect import connect, log_in, told_as_trouble
+from espomail.intake.connect import connect, log_in, shut, told_as_trouble
 from espomail.intake.messages import Batch, Position, RawMessage
 from espomail.reach import SILENCE_S
 
@@ -258,5 +258,4 @@ def _leave(client: "IMAPClient") -> None:
         with told_as_trouble("leaving"):
             client.logout()
     except ServerTrouble:
-        with suppress(OSError):
-            client.shutdown()
+        shut(client)

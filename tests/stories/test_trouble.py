@@ -1,0 +1,157 @@
+"""What goes wrong, and what becomes of it: a clear word, and never a lost mail."""
+
+import fcntl
+import re
+
+import pytest
+
+from tests.office import mail
+from tests.servers.ports import free_port
+from tests.servers.scripted_smtp import DROP, ScriptedSmtp
+from tests.stories.conftest import Desk
+
+
+def use_scripted(desk: Desk, server: ScriptedSmtp, *more: tuple[str, str]) -> None:
+    desk.configure((f"port: {desk.postfix.smtp_port}", f"port: {server.port}"), *more)
+
+
+def test_mail_that_is_refused_for_now_waits_and_goes_out_later_once(desk: Desk, scripted_smtp: ScriptedSmtp):
+    use_scripted(desk, scripted_smtp)
+    scripted_smtp.answers("RCPT", "450 4.2.1 try again later")
+    desk.writes(desk.customer("carl"), "Question")
+    ended = desk.espomail.run("fetch", "--json")
+    assert ended.exit_code == 0, ended
+    (waiting,) = desk.espomail.json("outbox", "list")
+    assert (waiting["state"], waiting["tries"], waiting["kind"]) == ("waiting", 1, "auto-reply")
+    assert waiting["error"] == "450 4.2.1 try again later"
+    desk.espomail.ok("fetch")
+    assert scripted_smtp.received == []
+    desk.espomail.ok("outbox", "retry", waiting["id"])
+    desk.espomail.ok("outbox", "flush")
+    desk.espomail.ok("outbox", "flush")
+    desk.espomail.ok("fetch")
+    assert [one.recipients for one in scripted_smtp.received] == [[desk.customer("carl")]]
+    assert desk.espomail.json("outbox", "list") == []
+
+
+def test_mail_that_is_refused_for_good_is_noted_on_its_case(desk: Desk, scripted_smtp: ScriptedSmtp):
+    use_scripted(desk, scripted_smtp)
+    scripted_smtp.answers("RCPT", "550 5.1.1 no such user")
+    desk.writes(desk.customer("carl"), "Question")
+    assert desk.espomail.run("fetch").exit_code == 0
+    stream = desk.espomail.json("case", "show", 1)["stream"]
+    assert "550 5.1.1 no such user" in stream[-1]["text"]
+    assert desk.espomail.json("email", "list")[0]["status"] == "failed"
+
+
+def test_mail_whose_fate_nobody_knows_is_not_sent_again_by_itself(desk: Desk, scripted_smtp: ScriptedSmtp):
+    use_scripted(desk, scripted_smtp)
+    scripted_smtp.answers("END", DROP)
+    desk.writes(desk.customer("carl"), "Question")
+    desk.espomail.run("fetch")
+    desk.espomail.run("fetch")
+    assert [one["state"] for one in desk.espomail.json("outbox", "list")] == ["in-doubt"]
+    assert scripted_smtp.received == []
+
+
+def test_smtp_server_that_cannot_be_reached_leaves_the_mail_waiting(desk: Desk):
+    desk.configure((f"port: {desk.postfix.smtp_port}", f"port: {free_port()}"))
+    desk.writes(desk.customer("carl"), "Question")
+    ended = desk.espomail.run("fetch")
+    assert ended.exit_code == 1
+    assert re.search(r"mailbox support: .*cannot be reached: Connection refused", ended.stderr)
+    assert len(desk.espomail.json("case", "list")) == 1
+    desk.configure()
+    desk.espomail.ok("outbox", "retry", "--all")
+    desk.espomail.ok("fetch")
+    assert len(desk.mail_of(desk.customer("carl"))) == 1
+
+
+BAD_MAILBOXES = {
+    "password": (("password: correct-horse-battery", "password: wrong"), "login of .* refused"),
+    "host": (("host: 127.0.0.1\n", "host: no-such-host.invalid\n"), "the host is not known"),
+    "folder": (
+        ("fetch_since: 2026", "folders: [Nowhere]\n      fetch_since: 2026"),
+        "there is no folder 'Nowhere'",
+    ),
+    "tls": (("security: none\n", "security: starttls\n"), "certificate is not trusted"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_MAILBOXES)
+def test_mailbox_that_fails_is_told_once_and_stops_no_other(desk: Desk, what: str):
+    change, said = BAD_MAILBOXES[what]
+    second = f"""
+  good:
+    kind: group
+    address: good-{desk.tag}@example.com
+    imap:
+      host: 127.0.0.1
+      port: {desk.dovecot.imap_port}
+      security: none
+      username: good-{desk.tag}@example.com
+      password: {desk.dovecot.password}
+      fetch_since: 2026-01-01
+"""
+    desk.configure(change)
+    desk.espomail.configure(desk.espomail.config.read_text() + second)
+    desk.dovecot.deliver(f"good-{desk.tag}@example.com", mail("Hello"))
+    first, again = desk.espomail.run("fetch"), desk.espomail.run("fetch")
+    assert (first.exit_code, again.exit_code) == (1, 1)
+    assert re.search(said, first.stderr), first
+    assert "Traceback" not in first.stderr
+    assert again.stderr == ""
+    assert len(desk.espomail.json("email", "list")) == 1
+    desk.configure()
+    assert desk.espomail.run("fetch").stderr == "mailbox support: works again\n"
+
+
+def test_second_run_leaves_at_once(desk: Desk):
+    desk.espomail.ok("fetch")
+    with (desk.espomail.folder / "espomail.db.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert desk.espomail.run("fetch").exit_code == 0
+        assert desk.espomail.run("fetch", "--fail-if-locked").exit_code == 75
+
+
+def test_wrong_configuration_is_told_with_its_line(desk: Desk):
+    desk.configure(("kind: group", "knd: group"))
+    ended = desk.espomail.run("fetch")
+    assert ended.exit_code == 78
+    assert re.search(r"config\.yaml:\d+: mailboxes\.support\.knd", ended.stderr)
+
+
+def test_template_that_does_not_render_is_told_and_the_case_is_made(desk: Desk):
+    templates = desk.espomail.folder / "templates"
+    templates.mkdir()
+    (templates / "case-received.txt.j2").write_text("Subject: x\n{{ case.no_such_field.deeper }}")
+    desk.writes(desk.customer("carl"), "Question")
+    ended = desk.espomail.run("fetch")
+    assert ended.exit_code == 1
+    assert "no auto-reply to e-mail 1" in ended.stderr
+    assert len(desk.espomail.json("case", "list")) == 1
+    assert desk.espomail.json("outbox", "list") == []
+
+
+ODD_MAILS = {
+    "nothing": b"",
+    "an empty line": b"\r\n",
+    "garbage": bytes(range(256)) * 40,
+    "text only": b"just words, no header\r\n",
+    "no sender": b"Subject: x\r\nMessage-ID: <a@b>\r\n\r\nx\r\n",
+    "no date, id or subject": b"From: a@b.example\r\n\r\nx\r\n",
+    "a header without end": b"From: a@b.example\r\nSubject: " + b"x" * 100_000,
+    "nuls": b"From: a@b.example\r\nSubject: n\x00l\r\n\r\nn\x00l\r\n",
+    "a lone surrogate": b"From: a@b.example\r\nSubject: =?utf-8?q?=ED=A0=80?=\r\n\r\n\xed\xa0\x80\r\n",
+}
+
+
+def test_odd_mails_are_all_taken_in(desk: Desk):
+    for raw in ODD_MAILS.values():
+        desk.dovecot.deliver_file(desk.address, raw)
+    report = desk.espomail.json("fetch", "--no-send")["mailboxes"][0]
+    assert report["fetched"] == report["imported"] == len(ODD_MAILS)
+    received = [email for email in desk.espomail.json("email", "list") if email["status"] == "archived"]
+    assert len(received) == len(ODD_MAILS)
+    for email in received:
+        assert desk.espomail.json("email", "show", email["id"])["id"] == email["id"]
