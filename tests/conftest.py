@@ -13,6 +13,19 @@ from tests.servers.scripted_smtp import ScriptedSmtp
 
 _numbers = itertools.count(1)
 
+NEED_SERVERS = frozenset({"dovecot", "postfix", "cron"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--without-servers", action="store_true", help="leave out what needs real servers")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--without-servers"):
+        left_out = [item for item in items if NEED_SERVERS & set(getattr(item, "fixturenames", ()))]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
 
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
