@@ -37,7 +37,10 @@ class NotFound(EspomailError):
 
 
 class ServerTrouble(EspomailError):
-    """What a server said, or failed to say. `is_temporary` is decided once, at the edge; unknown means temporary."""
+    """What a server said, or failed to say.
+
+    `is_temporary` is decided once, at the edge; what cannot be told is temporary.
+    """
 
     exit_code = 69
     meaning = "a server cannot be reached or refuses"

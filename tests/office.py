@@ -115,7 +115,7 @@ class Office:
         journal.keep(mailbox, messages, Position(folder, 7, self.uid))
         pace = Pace(batch)
         pace.learn = lambda mails, took_s: None  # type: ignore[method-assign]  # the size is the test's
-        return list(settle_waiting(self.context, pace))
+        return list(settle_waiting(self.context, pace, list(self.config.mailboxes)))
 
     def write(self, changes: Changes) -> None:
         with connection.writing():

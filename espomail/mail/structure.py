@@ -144,8 +144,9 @@ def parts(fields: Sequence[Field], body: bytes, found: list[str]) -> list[Part]:
 
 
 def _children(message: PartMessage) -> list[PartMessage]:
-    payload = message.get_payload()
-    return [child for child in payload if isinstance(child, PartMessage)] if isinstance(payload, list) else []
+    if not message.is_multipart():
+        return []
+    return [child for child in message.get_payload() if isinstance(child, PartMessage)]
 
 
 def _root(fields: Sequence[Field], body: bytes) -> PartMessage:

@@ -170,6 +170,6 @@ def _as_data(raw: bytes) -> bytes:
 
 
 def _own_name() -> str:
-    """Our name for EHLO without asking DNS, which may take long; an address literal where we have no domain."""
+    """Our name for EHLO without asking DNS, which may be slow: an address literal if we have no domain."""
     name = socket.gethostname()
     return name if "." in name and name.isascii() else "[127.0.0.1]"

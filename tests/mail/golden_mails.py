@@ -1,7 +1,7 @@
 """The golden mails: each `golden/NAME.eml` stands beside `NAME.json`, what we read in it.
 
-`script/golden` writes the JSON anew, for review in the diff. `golden/private/` is for an operator's own mails and
-is not committed.
+`script/golden` writes the JSON anew, for review in the diff. `golden/private/` is for an operator's own mails
+and is not committed.
 """
 
 import hashlib

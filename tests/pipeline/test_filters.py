@@ -51,7 +51,8 @@ def test_filter_moves_mail_to_a_group_folder_whose_team_then_has_it(open_office)
 def test_skipping_comes_before_moving_whatever_the_order(open_office):
     office = open_office(
         with_filter(
-            '{name: a, mailbox: support, subject: "*", action: {group_folder: Bills}}, {name: b, subject: "*", action: skip}'
+            '{name: a, mailbox: support, subject: "*", action: {group_folder: Bills}}, '
+            '{name: b, subject: "*", action: skip}'
         )
     )
     office.receive(mail())
