@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 
-class CommandFailed(Exception):  # noqa: N818
+class CommandFailed(Exception):
     """`what` is for people; `output` may hold the secret, and is for masking `complaint` only."""
 
     def __init__(self, what: str, output: bytes = b"", complaint: bytes = b"") -> None:

@@ -33,7 +33,7 @@ def detect_auto_replies(way: Way, desk: Desk) -> Step:
 
 
 def is_old(way: Way, desk: Desk) -> bool:
-    """Whether it arrived longer ago than `quiet_after`. The Date header is not asked: anybody can forge it."""
+    """Whether it arrived longer ago than `quiet_after`. Not by the Date header, which anybody can forge."""
     arrival = way.arrival
     moments = [arrival.received_at, arrival.parsed.received_date or arrival.received_at]
     return min(moments) < desk.context.now - desk.context.config.quiet_after

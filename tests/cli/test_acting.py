@@ -6,6 +6,7 @@ The tests that change their uid need root, as the tests with real servers do.
 import os
 import pwd
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,8 +101,9 @@ def service(office_with: OfficeWith, tmp_path: Path) -> Office:
     connection.close_database()
     for path in (office.folder, *office.folder.iterdir()):
         os.chown(path, SERVICE.pw_uid, SERVICE.pw_gid)
-    for folder in (tmp_path, *tmp_path.parents[:2]):  # pytest's own
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents[:3]):  # pytest's own, one more in a worker of xdist
+        if folder != Path(tempfile.gettempdir()):
+            folder.chmod(0o755)
     return office
 
 
