@@ -58,8 +58,7 @@ class Hazard(Enum):
 
 def hazard_of(html: str) -> Hazard | None:
     """The hazard in `html`, if any."""
-    lower = html.lower()
-    if lower.count("<") > _DEEPEST and _is_too_deep(lower):
+    if html.count("<") - html.count("</") > _DEEPEST and _is_too_deep(html.lower()):
         return Hazard.DEPTH
     if len(html) > _ATTRIBUTES_MATTER_CHARS and _MANY_ATTRIBUTES.search(html) is not None:
         return Hazard.ATTRIBUTES

@@ -4,6 +4,7 @@ Attached messages stay closed, nesting is cut at a depth that no mail reaches, a
 or wrong is guessed from the text, so that no recursion and no quadratic time is left to a stranger.
 """
 
+import binascii
 import re
 from collections.abc import Iterator, Sequence
 from email.feedparser import FeedParser
@@ -11,7 +12,7 @@ from email.message import Message
 from email.policy import compat32
 from typing import Any, Final, NamedTuple
 
-from espomail.mail import defects, headers, params
+from espomail.mail import defects, headers, params, skeleton
 from espomail.mail.headers import Field
 
 _DEEPEST: Final = 100
@@ -51,7 +52,7 @@ class PartMessage(Message):
         self.depth = 0
         self.type: params.Structured | None = None
         self.encoding: str | None = None  # the transfer encoding to undo, once it has been read
-        self.held: bytes | None = None  # a message that is one part: its body, not made into text in vain
+        self.source: bytes | None = None  # the body that the marks in the payload point into
 
     def attach(self, payload: Any) -> None:
         payload.depth = self.depth + 1
@@ -72,13 +73,23 @@ class PartMessage(Message):
 
     def content(self, encoding: str = "") -> bytes:
         """The bytes of a leaf with that transfer encoding undone; without one, as they came."""
-        if self.held is not None:
-            if not encoding:
-                return self.held
-            self.set_payload(self.held.decode("ascii", "surrogateescape"))
+        raw = self._decoded("")
+        if self.source is not None:
+            raw = skeleton.filled(raw, self.source)
+        if not encoding:
+            return raw
+        if encoding == "base64" and (simple := _sound_base64(raw)) is not None:
+            return simple
+        payload = self._decoded("")
+        self.set_payload(raw.decode("ascii", "surrogateescape"))
+        content = self._decoded(encoding)
+        self.set_payload(payload.decode("ascii", "surrogateescape"))
+        return content
+
+    def _decoded(self, encoding: str) -> bytes:
         self.encoding = encoding
-        content = self.get_payload(decode=True)
-        return content if isinstance(content, bytes) else b""
+        decoded = self.get_payload(decode=True)
+        return decoded if isinstance(decoded, bytes) else b""
 
     def structured_type(self) -> params.Structured:
         """Content-Type with its parameters; read once, when the header is complete."""
@@ -161,23 +172,26 @@ def _root(fields: Sequence[Field], body: bytes) -> PartMessage:
         return _opened(root, body)
     if "content-type" not in seen and _UNDECLARED.match(body) is not None:
         root.type = params.Structured("multipart/mixed", {})  # the boundary is then guessed
-    root.held = body
+    root.source = body
+    root.set_payload(f"\0{0}:{len(body)}\0")
     return root
 
 
 def _opened(message: PartMessage, body: bytes) -> PartMessage:
     """`message`'s header with `body` taken apart by it."""
 
+    shown = skeleton.of(body)
+
     def factory(policy: Any = compat32) -> PartMessage:
         part = PartMessage(policy)
         part.deepest = message.deepest
+        part.source = body if shown is not None else None
         return part
 
     parser: FeedParser[Any] = FeedParser(factory, policy=compat32)
-    for name, value in message.raw_items():
-        parser.feed(f"{name}: {value}\n")
-    parser.feed("\n")
-    for chunk in _chunks(body):
+    head = "".join(f"{name}: {value}\n" for name, value in message.raw_items())
+    parser.feed(f"{head}\n")
+    for chunk in _chunks(body if shown is None else shown):
         parser.feed(chunk)
     opened: PartMessage = parser.close()
     for child in _walk(opened):
@@ -196,6 +210,14 @@ def _walk(message: PartMessage) -> Iterator[PartMessage]:
         one = pending.pop()
         yield one
         pending.extend(_children(one))
+
+
+def _sound_base64(encoded: bytes) -> bytes | None:
+    """Base64 without a fault, decoded; None for any other, which the standard library judges."""
+    try:
+        return binascii.a2b_base64(b"".join(encoded.split()), strict_mode=True)
+    except binascii.Error:
+        return None
 
 
 def _with_guessed_boundary(message: PartMessage) -> PartMessage | None:
