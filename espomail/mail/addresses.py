@@ -171,7 +171,7 @@ def _address_of(item: _Item, tokens: list[str]) -> list[Address]:
     if item.bracketed is None and (
         _LONELY.fullmatch(item.outside) is not None or _QUOTED_LOCAL_PART.fullmatch(item.outside) is not None
     ):
-        return _usable(item.outside, _name(item.comment, tokens))
+        return _usable(_restored(item.outside, tokens), _name(item.comment, tokens))
     candidate = _ANY_ADDRESS.search(whole[: 10 * _LONGEST_CHARS]) or _ANY_ADDRESS.search(
         item.comment[: 10 * _LONGEST_CHARS]
     )

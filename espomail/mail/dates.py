@@ -16,7 +16,9 @@ _USUAL = re.compile(
 _LONGEST_CHARS: Final = 200
 _FIRST_YEAR: Final = 1971  # 1970 is a clock that was never set
 _LAST_YEAR: Final = 2099
-_LARGEST_OFFSET: Final = timedelta(hours=14)
+_LARGEST_OFFSET: Final = timedelta(
+    hours=23, minutes=59
+)  # beyond, it is no zone, and the time is taken for UTC
 
 
 def parse_date(text: str) -> datetime | None:

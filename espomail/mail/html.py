@@ -32,18 +32,19 @@ class Page:
     """An HTML text out of a mail; its hazards are looked for once, however it is then shown."""
 
     def __init__(self, html: str) -> None:
-        self.source = _scrubbed(html)
+        self.is_too_large = len(html) > MOST_CHARS
+        self.source = _scrubbed(html[:_MOST_CHARS_FOR_TEXT])
 
     @cached_property
     def hazard(self) -> Hazard | None:
-        return hazard_of(self.source)
+        return hazard_of(self.source[:MOST_CHARS])
 
     def sanitised(self) -> Sanitised:
         """The page without what acts or fetches: no scripts, forms, styles; of images only the mail's own.
 
         What is too large or too deep to be read in good time comes out empty; its text can still be shown.
         """
-        if len(self.source) > MOST_CHARS:
+        if self.is_too_large:
             return Sanitised("", defects.HTML_TOO_LARGE)
         if self.hazard is not None:
             return Sanitised("", _DEFECT_OF[self.hazard])
@@ -60,11 +61,10 @@ class Page:
 
     def text(self) -> str:
         """What a reader would see of the page, as plain text with its lines and lists."""
-        html = self.source[:_MOST_CHARS_FOR_TEXT]
         if self.hazard is Hazard.ATTRIBUTES:
-            return _tidied(text_by_hand(html))
-        most = _MOST_CHARS_WHEN_DEEP if self.hazard is Hazard.DEPTH else _MOST_CHARS_FOR_TEXT
-        return _tidied(_extracted(html[:most]) + text_by_hand(html[most:]))
+            return _tidied(text_by_hand(self.source))
+        most = _MOST_CHARS_WHEN_DEEP if self.hazard is Hazard.DEPTH else MOST_CHARS
+        return _tidied(_extracted(self.source[:most]) + text_by_hand(self.source[most:]))
 
 
 def _unless_remote(attribute: re.Match[str]) -> str:

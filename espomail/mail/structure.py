@@ -20,6 +20,7 @@ _DEEPEST_IN_LARGE: Final = 20  # each line of a part is compared with the bounda
 _LARGE_BYTES: Final = 1_000_000
 _MOST_PARTS: Final = 10_000
 _MOST_GUESSES: Final = 20
+_BLANKS: Final = b" \t\r\n"
 _FEED_CHARS: Final = 256 * 1024
 _SEPARATOR_LINE = re.compile(
     rb"^--(?!-*[ \t]*\r?$)([^\r\n]{1,200}?)[ \t]*\r?\n(?=Content-|\r?\n)", re.MULTILINE | re.IGNORECASE
@@ -73,18 +74,21 @@ class PartMessage(Message):
 
     def content(self, encoding: str = "") -> bytes:
         """The bytes of a leaf with that transfer encoding undone; without one, as they came."""
-        raw = self._decoded("")
-        if self.source is not None:
-            raw = skeleton.filled(raw, self.source)
-        if not encoding:
-            return raw
-        if encoding == "base64" and (simple := _sound_base64(raw)) is not None:
-            return simple
         payload = self._decoded("")
-        self.set_payload(raw.decode("ascii", "surrogateescape"))
+        if not encoding:
+            return self._filled(payload)
+        if encoding == "base64":
+            # Without a name for the bytes in between: of a large attachment each copy counts.
+            sound = _sound_base64(self._filled(payload).translate(None, _BLANKS))
+            if sound is not None:
+                return sound
+        self.set_payload(self._filled(payload).decode("ascii", "surrogateescape"))
         content = self._decoded(encoding)
         self.set_payload(payload.decode("ascii", "surrogateescape"))
         return content
+
+    def _filled(self, payload: bytes) -> bytes:
+        return payload if self.source is None else skeleton.filled(payload, self.source)
 
     def _decoded(self, encoding: str) -> bytes:
         self.encoding = encoding
@@ -215,7 +219,7 @@ def _walk(message: PartMessage) -> Iterator[PartMessage]:
 def _sound_base64(encoded: bytes) -> bytes | None:
     """Base64 without a fault, decoded; None for any other, which the standard library judges."""
     try:
-        return binascii.a2b_base64(b"".join(encoded.split()), strict_mode=True)
+        return binascii.a2b_base64(encoded, strict_mode=True)
     except binascii.Error:
         return None
 
