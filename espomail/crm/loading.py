@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from peewee import Field, ModelSelect, fn
+from peewee import ModelSelect, fn
 
 from espomail.config.schema import Mailbox
 from espomail.crm.arrival import Arrival, message_id_key
@@ -33,8 +33,8 @@ from espomail.store.models import (
     RecordTeam,
     Table,
 )
+from espomail.store.read import rows_in
 
-VALUES_PER_SELECT: Final = 5_000  # SQLite takes 32,766, PostgreSQL 65,535
 SURVIVORS_TO_FOLLOW: Final = 10
 CASE_NUMBER = re.compile(r"\[#([1-9][0-9]{0,8})\]")
 
@@ -62,8 +62,8 @@ class Loading:
         self.records: dict[Ref, Row | None] = {}
 
     def load(self) -> None:
-        self.load_threads()
         self.load_storms()
+        self.load_threads()
         self.load_parents()
         self.load_companions_of_emails()
         self.load_companions_of_records()
@@ -87,9 +87,9 @@ class Loading:
             for arrival in self.arrivals
             for one in (*arrival.parsed.in_reply_to, *arrival.parsed.references)
         }
-        self.load_emails(Email.message_id_key, own | answered)
-        references = self.load_in(EmailReference, EmailReference.message_id_key, own)
-        self.load_emails(Email.id, {row["email"] for row in references} - self.emails.keys())
+        self.load_emails("message_id_key", own | answered)
+        references = self.load_in(EmailReference, "message_id_key", own)
+        self.load_emails("id", {row["email"] for row in references} - self.emails.keys())
 
     def load_storms(self) -> None:
         """What the senders of case-making mailboxes have sent lately, and the open cases of the busy ones."""
@@ -98,36 +98,39 @@ class Loading:
         if not senders:
             return
         earliest = min(arrival.received_at - arrival.mailbox.case.storm.window for arrival in making)
-        self.load_emails(Email.from_address, senders, Email.received_at > earliest)
+        lately = self.load_rows(
+            Email,
+            # The rest of such an e-mail is loaded when something else asks for it.
+            Email.select(Email.id, Email.from_address, Email.received_at, Email.status).where(
+                Email.from_address.in_(senders), Email.received_at > earliest
+            ),
+        )
+        mails = Counter(email["from_address"] for email in lately)
+        mails.update(arrival.sender.address for arrival in making if arrival.sender)
+        most = min(arrival.mailbox.case.storm.most for arrival in making)
+        busy = [sender for sender, number in mails.items() if number > most]
         opened = (
             Case.select(Case.first_email)
             .join(Email, on=(Case.first_email == Email.id))
-            .where(Case.status.in_(OPEN_STATUSES))
+            .where(Case.status.in_(OPEN_STATUSES), Email.from_address.in_(busy))
         )
-        self.load_emails(Email.from_address, self.busy_senders(making), Email.id.in_(opened))
+        self.load_emails("id", [case["first_email"] for case in rows_of(opened)])
 
-    def busy_senders(self, making: Sequence[Arrival]) -> list[str]:
-        """The senders who may be over the limit for new cases, as far as can be said before deciding."""
-        most = min(arrival.mailbox.case.storm.most for arrival in making)
-        mails = Counter(email["from_address"] for email in self.emails.values())
-        mails.update(arrival.sender.address for arrival in making if arrival.sender)
-        return [sender for sender, number in mails.items() if number > most]
-
-    def load_emails(self, column: Field, values: Iterable[Any], *conditions: Any) -> None:
-        for row in self.load_in(Email, column, values, *conditions):
+    def load_emails(self, column: str, values: Iterable[Any]) -> None:
+        for row in self.load_in(Email, column, values):
             self.emails[row["id"]] = row
 
     def load_companions_of_emails(self) -> None:
         """Users, teams, mailboxes, notes and notifications of the e-mails."""
         for model in (EmailUser, EmailTeam, EmailMailbox, Note, Notification):
-            self.load_in(model, model.email, self.emails)
+            self.load_in(model, "email", self.emails)
 
     # --- records
 
     def load_parents(self) -> None:
         """The records that may become a parent, with those that they lead to."""
         addresses = {address for arrival in self.arrivals for address in arrival.lookup_addresses}
-        at = self.load_in(RecordAddress, RecordAddress.address, addresses)
+        at = self.load_in(RecordAddress, "address", addresses)
         wanted = {Ref(row["record_type"], row["record_id"]) for row in at}
         wanted |= {parent for email in self.emails.values() if (parent := parent_of(email))}
         wanted |= set(self.claimed_by_tokens())
@@ -153,7 +156,7 @@ class Loading:
         for kind, model in RECORDS.items():
             numbers = {ref.id for ref in refs if ref.kind == kind}
             self.records |= dict.fromkeys(Ref(kind, number) for number in numbers)
-            for row in self.load_in(model, model.id, numbers):
+            for row in self.load_in(model, "id", numbers):
                 self.records[Ref(kind, row["id"])] = row
                 for column, target in POINTERS:
                     if row.get(column) is not None:
@@ -165,19 +168,20 @@ class Loading:
         for kind in RECORDS:
             numbers = [ref.id for ref, row in self.records.items() if ref.kind == kind and row is not None]
             for model in (RecordTeam, Follower):
-                self.load_in(model, model.record_id, numbers, model.record_type == kind)
+                self.load_in(model, "record_id", numbers, record_type=kind)
         cases = [row for ref, row in self.records.items() if ref.kind == "case" and row is not None]
-        sent = self.load_in(
+        sent = self.load_rows(
             Email,
-            Email.parent_id,
-            [case["id"] for case in cases],
-            Email.parent_type == "case",
-            Email.status.in_(OUTGOING_STATUSES),
+            Email.select().where(
+                Email.parent_type == "case",
+                Email.parent_id.in_([case["id"] for case in cases]),
+                Email.status.in_(OUTGOING_STATUSES),
+            ),
         )
         speaking = {case["first_email"] for case in cases} | {email["id"] for email in sent}
-        self.load_in(EmailAddress, EmailAddress.email, speaking - {None})
+        self.load_in(EmailAddress, "email", speaking - {None})
         contacts = [ref.id for ref in self.records if ref.kind == "contact"]
-        self.load_in(RecordAddress, RecordAddress.record_id, contacts, RecordAddress.record_type == "contact")
+        self.load_in(RecordAddress, "record_id", contacts, record_type="contact")
 
     def open_cases(self) -> dict[str, int]:
         """How many open cases each user has, where a mailbox gives them to the less busy."""
@@ -193,15 +197,12 @@ class Loading:
     # --- rows
 
     def load_in(
-        self, model: type[Table], column: Field, values: Iterable[Any], *conditions: Any
+        self, model: type[Table], column: str, values: Iterable[Any], **equal: Any
     ) -> list[dict[str, Any]]:
         """The rows whose column has one of the values, taken into the mirror."""
-        unique = list(dict.fromkeys(values))
-        found: list[dict[str, Any]] = []
-        for start in range(0, len(unique), VALUES_PER_SELECT):
-            some = unique[start : start + VALUES_PER_SELECT]
-            found += self.load_rows(model, model.select().where(column.in_(some), *conditions))
-        return found
+        rows = rows_in(model, column, values, **equal)
+        self.mirror.learn_rows(model, rows)
+        return rows
 
     def load_rows(self, model: type[Table], query: "ModelSelect[Any]") -> list[dict[str, Any]]:
         rows = rows_of(query)

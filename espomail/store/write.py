@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
+from peewee import BooleanField
 from peewee import __exception_wrapper__ as wrapper  # type: ignore[attr-defined]
 
 from espomail.store.changes import Add, Change, Key, Put, Remove, Row, Set
@@ -26,11 +27,23 @@ class Columns:
         self.convert: dict[str, Callable[[Any], Any]] = {
             field.name: field.db_value for field in fields if isinstance(field, UtcField | JsonField)
         }
+        self.revive: dict[str, Callable[[Any], Any]] = {
+            field.name: field.python_value
+            for field in fields
+            if field.name in self.convert or isinstance(field, BooleanField)
+        }
         self.key = tuple(field.name for field in model._meta.get_primary_keys())  # type: ignore[no-untyped-call]
 
     def parameters(self, row: Row, names: tuple[str, ...]) -> tuple[Any, ...]:
         convert = self.convert
         return tuple(convert[name](row[name]) if name in convert else row[name] for name in names)
+
+    def row(self, cells: tuple[Any, ...]) -> dict[str, Any]:
+        """A row of the database by field name, as `parameters` would take it."""
+        row = dict(zip(self.names, cells, strict=True))
+        for name, revive in self.revive.items():
+            row[name] = revive(row[name])
+        return row
 
     def key_of(self, row: Row) -> Key:
         return tuple(row[name] for name in self.key)

@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -151,10 +151,22 @@ class Dovecot:
         flags: Sequence[str] = (),
     ) -> None:
         """Put messages into a folder; `at` is their INTERNALDATE (default: now)."""
-        when = imaplib.Time2Internaldate(at.timestamp() if at else time.time())
+        when = at or datetime.now(UTC)
+        self.deliver_dated(user, [(when, raw) for raw in raws], folder=folder, flags=flags)
+
+    def deliver_dated(
+        self,
+        user: str,
+        messages: Iterable[tuple[datetime, bytes]],
+        *,
+        folder: str = "INBOX",
+        flags: Sequence[str] = (),
+    ) -> None:
+        """Put messages into a folder, each with its INTERNALDATE."""
         client = self.client(user)
-        for raw in raws:
-            status, answer = client.append(f'"{folder}"', f"({' '.join(flags)})", when, raw)
+        for when, raw in messages:
+            date = imaplib.Time2Internaldate(when.timestamp())
+            status, answer = client.append(f'"{folder}"', f"({' '.join(flags)})", date, raw)
             assert status == "OK", answer
         client.logout()
 
