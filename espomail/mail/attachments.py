@@ -51,6 +51,17 @@ _EXTENSIONS: Final = {
 }
 
 
+_TYPES: Final = {extension: kind for kind, extension in _EXTENSIONS.items()} | {
+    ".htm": "text/html",
+    ".ics": "text/calendar",
+    ".p7s": "application/pkcs7-signature",
+    ".rtf": "application/rtf",
+    ".txt": "text/plain",
+    ".vcf": "text/vcard",
+    ".xml": "application/xml",
+}
+
+
 class Names:
     """Gives each attachment of one mail its name."""
 
@@ -68,6 +79,11 @@ class Names:
             unique = f"{stem} ({number}){dot}{extension}" if dot and stem else f"{name} ({number})"
         self._taken[key] = 1
         return unique
+
+
+def type_of(filename: str) -> str:
+    """The media type that a name's ending stands for; application/octet-stream for one that is not known."""
+    return _TYPES.get(f".{filename.rpartition('.')[2].lower()}", "application/octet-stream")
 
 
 def safe(wanted: str) -> str:

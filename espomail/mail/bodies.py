@@ -22,11 +22,6 @@ class Sorted(NamedTuple):
     attached: list[Part]
 
 
-class Bodies(NamedTuple):
-    plain: str
-    html: str
-
-
 class _Segment:
     """A stretch of the mail's text: plain, HTML, or both (the two sides of a multipart/alternative)."""
 
@@ -49,8 +44,19 @@ def disposition(part: Part, hint: str | None = None) -> params.Structured:
     return params.parse(raw, hint) if raw else params.Structured("", {})
 
 
-def read(texts: list[Part], found: list[str]) -> Bodies:
-    """The text of a mail as plain text and as harmless HTML, each in the order of its parts."""
+def plain(texts: list[Part], found: list[str]) -> str:
+    """The text of a mail in the order of its parts; made from HTML where a part has no other side."""
+    sides = [_plain_side(segment) for segment in _segments(texts, found)]
+    return "\n\n".join(text for text in sides if text)
+
+
+def harmless_html(texts: list[Part], found: list[str]) -> str:
+    """The same as HTML that may be shown; empty where the mail has none, or none that can be made harmless."""
+    segments = _segments(texts, found)
+    return _sanitised(segments, found) if any(segment.html for segment in segments) else ""
+
+
+def _segments(texts: list[Part], found: list[str]) -> list[_Segment]:
     segments: dict[object, _Segment] = {}
     for part in texts:
         segment = segments.setdefault(part.alternative or id(part), _Segment())
@@ -65,12 +71,7 @@ def read(texts: list[Part], found: list[str]) -> Bodies:
             segment.html.append(html.Page(text))
         elif text not in segment.plain:
             segment.plain.append(text)
-    stretches = list(segments.values())
-    plain = [_plain_side(stretch) for stretch in stretches]
-    sanitised = ""
-    if any(stretch.html for stretch in stretches):
-        sanitised = _sanitised(stretches, found)
-    return Bodies("\n\n".join(text for text in plain if text), sanitised)
+    return list(segments.values())
 
 
 def text_of(part: Part, found: list[str]) -> str:

@@ -43,7 +43,6 @@ class ParsedMail(msgspec.Struct, frozen=True):
     in_reply_to: tuple[str, ...]  # Message-IDs with their angle brackets
     references: tuple[str, ...]
     body_plain: str  # the text; made from the HTML where the mail has no other
-    body_html: str  # sanitised; empty where there is none
     attachments: tuple[Attachment, ...]
     headers: tuple[tuple[str, str], ...]  # every field in order: (name in lower case, decoded value)
     size: int  # bytes of the raw message

@@ -1,23 +1,21 @@
 """A raw message read as far as intake needs it. Never raises: whatever the bytes, there is a ParsedMail."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from espomail.mail import (
     addresses,
-    attachments,
     bodies,
     charsets,
     dates,
     defects,
+    files,
     headers,
     ids,
     params,
     structure,
-    transfer,
 )
 from espomail.mail.headers import Field
 from espomail.mail.message import Attachment, ParsedMail
@@ -41,8 +39,15 @@ _ONCE: Final = frozenset(
 )
 
 
+class Harmless(NamedTuple):
+    """Sanitised HTML, and what was odd about it. Empty where a mail has none, or none that can be shown."""
+
+    html: str
+    defects: tuple[str, ...]
+
+
 def parse(raw: bytes) -> ParsedMail:
-    """The whole message: headers, text, harmless HTML, attachments."""
+    """The whole message: headers, text, attachments. Its HTML is a matter of its own: see `harmless_html`."""
     for attempt in (_whole, _header_and_raw_text):
         try:
             return attempt(raw)
@@ -55,7 +60,7 @@ def parse_headers(raw_headers: bytes) -> ParsedMail:
     """The header alone, as for mail over the size limit: no text, no attachments; `size` is the header's."""
     try:
         block = headers.split(raw_headers)
-        return _read(raw_headers, block, [*block.defects, defects.HEADERS_ONLY], bodies.Bodies("", ""))
+        return _read(raw_headers, block, [*block.defects, defects.HEADERS_ONLY], "")
     except _FAULTS:
         return _nothing(raw_headers)
 
@@ -64,24 +69,33 @@ def attachment_bytes(raw: bytes, index: int) -> bytes:
     """The decoded content of the attachment with that `index`. Raises IndexError where there is none."""
     block = headers.split(raw)
     attached = bodies.sort(structure.parts(block.fields, block.body, [])).attached
-    if not 1 <= index <= len(attached):
-        raise IndexError(index)
-    return transfer.content(attached[index - 1].message, [])
+    return files.content(attached, index)
+
+
+def harmless_html(raw: bytes) -> Harmless:
+    """The mail's HTML as it may be shown. Not part of `parse`, since few mails are ever looked at so."""
+    found: list[str] = []
+    try:
+        block = headers.split(raw)
+        parts = bodies.sort(structure.parts(block.fields, block.body, []))
+        return Harmless(bodies.harmless_html(parts.texts, found), tuple(dict.fromkeys(found)))
+    except _FAULTS:
+        return Harmless("", (defects.PARSER_FAULT,))
 
 
 def _whole(raw: bytes) -> ParsedMail:
     block = headers.split(raw)
     found = list(block.defects)
     parts = bodies.sort(structure.parts(block.fields, block.body, found))
-    texts = bodies.read(parts.texts, found)
-    attached = _attachments(parts.attached, found)
-    return _read(raw, block, found, texts, attached)
+    text = bodies.plain(parts.texts, found)
+    attached = files.listed(parts.attached, found)
+    return _read(raw, block, found, text, attached)
 
 
 def _header_and_raw_text(raw: bytes) -> ParsedMail:
     block = headers.split(raw)
     text = charsets.decode(block.body, None).text
-    return _read(raw, block, [*block.defects, defects.PARSER_FAULT], bodies.Bodies(text, ""))
+    return _read(raw, block, [*block.defects, defects.PARSER_FAULT], text)
 
 
 def _nothing(raw: bytes) -> ParsedMail:
@@ -98,7 +112,6 @@ def _nothing(raw: bytes) -> ParsedMail:
         in_reply_to=(),
         references=(),
         body_plain=raw.decode("ascii", "replace").replace("\0", ""),
-        body_html="",
         attachments=(),
         headers=(),
         size=len(raw),
@@ -110,7 +123,7 @@ def _read(
     raw: bytes,
     block: headers.HeaderBlock,
     found: list[str],
-    texts: bodies.Bodies,
+    text: str,
     attached: tuple[Attachment, ...] = (),
 ) -> ParsedMail:
     hint = _charset_of(block.fields)
@@ -142,8 +155,7 @@ def _read(
         received_date=dates.parse_received_date(topmost.get("received", "")),
         in_reply_to=ids.several(topmost.get("in-reply-to", "")),
         references=ids.several(topmost.get("references", "")),
-        body_plain=texts.plain,
-        body_html=texts.html,
+        body_plain=text,
         attachments=attached,
         headers=tuple(fields),
         size=len(raw),
@@ -179,25 +191,3 @@ def _date(text: str | None, found: list[str]) -> datetime | None:
     if date is None:
         found.append(defects.INVALID_DATE)
     return date
-
-
-def _attachments(parts: Sequence[structure.Part], found: list[str]) -> tuple[Attachment, ...]:
-    names = attachments.Names()
-    return tuple(_attachment(part, index, names, found) for index, part in enumerate(parts, start=1))
-
-
-def _attachment(part: structure.Part, index: int, names: attachments.Names, found: list[str]) -> Attachment:
-    data = transfer.content(part.message, found)
-    declared = part.message.structured_type()
-    disposition = bodies.disposition(part, declared.parameters.get("charset"))
-    wanted = disposition.parameters.get("filename") or declared.parameters.get("name") or ""
-    content_id = headers.text_of(part.message.field("content-id")).text
-    return Attachment(
-        index=index,
-        filename=names.take(wanted, declared.value, index),
-        content_type=declared.value,
-        size=len(data),
-        inline=disposition.value == "inline" or (bool(content_id) and disposition.value != "attachment"),
-        content_id=ids.normalise(content_id)[1:-1],
-        sha256=hashlib.sha256(data).hexdigest(),
-    )

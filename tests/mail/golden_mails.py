@@ -12,8 +12,7 @@ from typing import Any
 
 import msgspec
 
-from espomail.mail.message import ParsedMail
-from espomail.mail.parse import parse
+from espomail.mail.parse import harmless_html, parse
 
 FOLDER = Path(__file__).parent / "golden"
 _LONGEST_CHARS = 400
@@ -28,16 +27,19 @@ def expected(mail: Path) -> str:
     return mail.with_suffix(".json").read_text(encoding="utf-8")
 
 
-def as_json(mail: ParsedMail) -> str:
-    """A parsed mail for people to review: long texts shortened, invisible characters escaped."""
+def as_json(raw: bytes) -> str:
+    """A mail as it is read, for people to review: long texts shortened, invisible characters escaped."""
+    mail, shown = parse(raw), harmless_html(raw)
     value = _shortened(msgspec.to_builtins(mail))
+    value["body_html"] = _shortened(shown.html)
+    value["defects"] += [defect for defect in shown.defects if defect not in mail.defects]
     text = json.dumps(value, ensure_ascii=False, indent=1)
     return _UNSEEN.sub(lambda unseen: f"\\u{ord(unseen[0]):04x}", text) + "\n"
 
 
 def rewrite() -> None:
     for mail in mails():
-        mail.with_suffix(".json").write_text(as_json(parse(mail.read_bytes())), encoding="utf-8")
+        mail.with_suffix(".json").write_text(as_json(mail.read_bytes()), encoding="utf-8")
 
 
 def _shortened(value: Any) -> Any:

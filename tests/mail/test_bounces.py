@@ -111,8 +111,10 @@ def test_bounce_of_exim_is_understood() -> None:
     "raw",
     [
         b"",
-        b"From: anna@example.com\r\nSubject: Undelivered\r\n\r\n"
-        b"Final-Recipient: rfc822; x@example.com\r\nStatus: 5.1.1",
+        (
+            b"From: anna@example.com\r\nSubject: Undelivered\r\n\r\n"
+            b"Final-Recipient: rfc822; x@example.com\r\nStatus: 5.1.1"
+        ),
     ],
 )
 def test_other_mail_is_no_report(raw: bytes) -> None:

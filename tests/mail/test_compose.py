@@ -52,7 +52,8 @@ def test_message_is_read_back_as_it_was_meant() -> None:
     assert mail.message_id == "<1@example.org>"
     assert mail.in_reply_to == ("<q@example.com>",)
     assert mail.references == ("<p@example.com>", "<q@example.com>")
-    assert (mail.body_plain, mail.body_html) == ("Hello Änna", "<p>Hello <b>Änna</b></p>")
+    assert mail.body_plain == "Hello Änna"
+    assert harmless_html(raw).html == "<p>Hello <b>Änna</b></p>"
     assert mail.header("auto-submitted") == "auto-replied"
     assert mail.defects == ()
 

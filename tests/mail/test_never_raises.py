@@ -49,7 +49,6 @@ def assert_bearable(mail: ParsedMail) -> None:
         assert len(name.encode()) <= 220
     assert mail.message_id[0] + mail.message_id[-1] == "<>"
     assert mail.date is None or mail.date.utcoffset() is not None
-    assert "<script" not in mail.body_html
 
 
 def texts_of(mail: ParsedMail) -> list[str]:
@@ -57,7 +56,6 @@ def texts_of(mail: ParsedMail) -> list[str]:
         *(
             mail.subject,
             mail.body_plain,
-            mail.body_html,
             mail.message_id,
             *mail.references,
             *mail.in_reply_to,
