@@ -9,8 +9,18 @@ from msgspec import Struct, field
 from espomail.crm.listing import Named, Parent, rows_of
 from espomail.crm.refs import Ref, parent_of
 from espomail.crm.related import grouped, named, names_of, parent_named
+from espomail.mail.parse import harmless_html
 from espomail.store.changes import Row
-from espomail.store.models import Attachment, EmailAddress, EmailMailbox, EmailTeam, EmailText, EmailUser
+from espomail.store.compression import decompress
+from espomail.store.models import (
+    Attachment,
+    EmailAddress,
+    EmailMailbox,
+    EmailTeam,
+    EmailText,
+    EmailUser,
+    RawMessage,
+)
 
 
 class EmailHead(Struct, frozen=True, kw_only=True):
@@ -137,15 +147,21 @@ def email_page(row: Row, user: str | None) -> EmailPage:
         references=tuple(text["references"]),
         replied_to=row["replied_to"],
         body_plain=text["body_plain"],
-        body_html=text["body_html"],
+        body_html=_harmless_html(row),
         authentication=found and Findings(spf=found[0], dkim=found[1], dmarc=found[2], verdict=found[3]),
         defects=tuple(text["defects"]),
         trace=tuple(TraceStep(rule=rule, because=because) for rule, because in text["trace"]),
     )
 
 
+def _harmless_html(row: Row) -> str:
+    """Made when it is shown: what is harmless is for today's program to say, and few mails are ever shown."""
+    stored = RawMessage.get_or_none(RawMessage.id == row["raw_message"])
+    return "" if stored is None or row["is_partial"] else harmless_html(decompress(bytes(stored.data))).html
+
+
 _NO_TEXT: Mapping[str, Any] = {
-    **dict.fromkeys(("body_plain", "body_html"), ""),
+    "body_plain": "",
     **dict.fromkeys(("reply_to", "in_reply_to", "references", "defects", "trace"), ()),
     "authentication": None,
 }

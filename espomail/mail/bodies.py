@@ -51,7 +51,7 @@ def plain(texts: list[Part], found: list[str]) -> str:
 
 
 def harmless_html(texts: list[Part], found: list[str]) -> str:
-    """The same as HTML that may be shown; empty where the mail has none, or none that can be made harmless."""
+    """The same as HTML that may be shown; empty where there is none, or none that can be made harmless."""
     segments = _segments(texts, found)
     return _sanitised(segments, found) if any(segment.html for segment in segments) else ""
 

@@ -127,7 +127,6 @@ def _rows_of_email(way: Way) -> Changes:
         EmailText,
         email=email_id,
         body_plain=mail.body_plain,
-        body_html=mail.body_html,
         references=mail.references,
         in_reply_to=mail.in_reply_to,
         reply_to=[one.address for one in mail.reply_to],

@@ -196,7 +196,6 @@ def _rows(answer: Answer, way: Way, desk: Desk, rules: AutoReply) -> Changes:
         EmailText,
         email=answer.email_id,
         body_plain=answer.text,
-        body_html=answer.html or "",
         references=answer.references,
         in_reply_to=[answer.in_reply_to] if answer.in_reply_to else [],
         reply_to=[one.address for one in answer.reply_to],

@@ -228,7 +228,6 @@ class EmailText(Table):
 
     email = ForeignKeyField(Email, primary_key=True, on_delete="CASCADE")
     body_plain = TextField()
-    body_html = TextField()
     references = JsonField()
     in_reply_to = JsonField()
     reply_to = JsonField()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from espomail.mail import defects
 from espomail.mail.message import Address, ParsedMail
-from espomail.mail.parse import attachment_bytes, parse, parse_headers
+from espomail.mail.parse import attachment_bytes, harmless_html, parse, parse_headers
 from tests.mail.golden_mails import mails
 from tests.mail.mutations import mutated
 
@@ -74,6 +74,7 @@ def addresses_of(mail: ParsedMail) -> list[Address]:
 @given(st.binary(max_size=2000))
 def test_any_bytes_are_a_mail(raw: bytes) -> None:
     assert_bearable(parse(raw))
+    assert "<script" not in harmless_html(raw).html
     assert_bearable(parse_headers(raw))
 
 

@@ -85,7 +85,7 @@ def test_row_that_points_at_nothing_is_refused_and_nothing_of_its_transaction_st
 
 def test_lists_and_moments_come_back_as_they_were_written():
     trace = [["parent", "„ünd“"], ["stream", "x"]]
-    text = {"body_plain": "", "body_html": "", "references": ["<1@x>"], "in_reply_to": [], "reply_to": []}
+    text = {"body_plain": "", "references": ["<1@x>"], "in_reply_to": [], "reply_to": []}
     write.apply([email(1), add(EmailText, email=1, defects=[], trace=trace, **text)])
     assert EmailText.get_by_id(1).trace == trace
     assert Email.get_by_id(1).received_at == NOW

@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-25 06:56.
+# Generated from a schema diff on 2026-11-25 08:01.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -235,7 +235,6 @@ def up(migrator, db):
     class EmailText(Model):
         email = ForeignKeyField(Email, primary_key=True, on_delete="CASCADE")
         body_plain = TextField()
-        body_html = TextField()
         references = JsonField()
         in_reply_to = JsonField()
         reply_to = JsonField()
