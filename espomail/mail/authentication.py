@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from espomail.mail.faults import FAULTS
 from espomail.mail.message import ParsedMail
 
 _LONGEST_CHARS: Final = 16_384
@@ -66,7 +67,7 @@ def _results(value: str) -> list[tuple[str, str]]:
 
     try:
         parsed = AuthenticationResultsHeader.parse(f"Authentication-Results: {value}")
-    except (AuthResError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (AuthResError, *FAULTS):
         return _results_by_hand(value)
     return [(str(result.method).lower(), str(result.result).lower()) for result in parsed.results]
 

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from espomail.mail import addresses, auto, headers, ids, structure, transfer
+from espomail.mail.faults import FAULTS
 from espomail.mail.parse import parse_headers
 
 _LARGEST_FOR_HEURISTICS_BYTES: Final = 64 * 1024  # the library's parser is quadratic in a header's length

@@ -17,22 +17,10 @@ from espomail.mail import (
     params,
     structure,
 )
+from espomail.mail.faults import FAULTS
 from espomail.mail.headers import Field
 from espomail.mail.message import Attachment, ParsedMail
 
-# What code that reads a stranger's bytes can raise. Running out of memory is the machine's trouble, not here.
-_FAULTS: Final = (
-    *(
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        EOFError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ),
-)
 _ADDRESS_FIELDS: Final = frozenset({"from", "to", "cc", "reply-to"})
 _ONCE: Final = frozenset(
     {"subject", "date", "message-id", "to", "cc", "content-type", "mime-version", "reply-to"}
@@ -51,7 +39,7 @@ def parse(raw: bytes) -> ParsedMail:
     for attempt in (_whole, _header_and_raw_text):
         try:
             return attempt(raw)
-        except _FAULTS:
+        except FAULTS:
             continue
     return _nothing(raw)
 
@@ -61,7 +49,7 @@ def parse_headers(raw_headers: bytes) -> ParsedMail:
     try:
         block = headers.split(raw_headers)
         return _read(raw_headers, block, [*block.defects, defects.HEADERS_ONLY], "")
-    except _FAULTS:
+    except FAULTS:
         return _nothing(raw_headers)
 
 
@@ -79,7 +67,7 @@ def harmless_html(raw: bytes) -> Harmless:
         block = headers.split(raw)
         parts = bodies.sort(structure.parts(block.fields, block.body, []))
         return Harmless(bodies.harmless_html(parts.texts, found), tuple(dict.fromkeys(found)))
-    except _FAULTS:
+    except FAULTS:
         return Harmless("", (defects.PARSER_FAULT,))
 
 

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from espomail.mail.faults import FAULTS
+
 TYPES: Final = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _SIGNATURE: Final = b"\x78\x9f\x3e\x22"
 _HEADER_BYTES: Final = 6
