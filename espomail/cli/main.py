@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "case": "espomail.cli.case",
     "config": "espomail.cli.config",
     "contact": "espomail.cli.contact",
+    "demo": "espomail.cli.demo",
     "email": "espomail.cli.email",
     "fetch": "espomail.cli.fetch",
     "init": "espomail.cli.init",
