@@ -101,15 +101,7 @@ def _by_known_wordings(raw: bytes) -> list[FailedRecipient]:
         # In ASCII, so that each header is a plain text: flufl.bounce stumbles over any other.
         message = BytesParser(policy=compat32).parsebytes(_ascii(raw[:_LARGEST_FOR_HEURISTICS_BYTES]))
         temporary, permanent = all_failures(message)
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ):
+    except FAULTS:
         return []
     return [
         FailedRecipient(address.address, "", is_hard, "")

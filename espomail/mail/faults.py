@@ -1,6 +1,6 @@
 """What code that reads a stranger's bytes can raise, ours and the libraries'.
 
-Running out of memory and being interrupted are not among them: those are the machine's trouble, not the mail's.
+Running out of memory and being interrupted are not among them: that is the machine's trouble, not the mail's.
 """
 
 import struct

@@ -42,15 +42,7 @@ def unpack(data: bytes) -> list[Inner]:
         try:
             found = tnef.TNEF(data, do_checksum=False).attachments
             return [Inner(_name(one), bytes(one.data)) for one in found if one.data]
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-            struct.error,
-        ):
+        except FAULTS:
             return []
         finally:
             del mapi.range, tnef.range
