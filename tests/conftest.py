@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.cron import Cron
 from tests.servers.dovecot import Dovecot
 from tests.servers.espomail import Espomail
 from tests.servers.postfix import Postfix
@@ -46,6 +47,12 @@ def scripted_smtp() -> Iterator[ScriptedSmtp]:
     """An SMTP server that says what the test wants."""
     with ScriptedSmtp() as server:
         yield server
+
+
+@pytest.fixture
+def cron() -> type[Cron]:
+    """Debian's cron: `with cron(crontab) as running:`."""
+    return Cron
 
 
 @pytest.fixture
