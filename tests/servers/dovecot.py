@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -110,7 +111,11 @@ class Dovecot:
         )
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -120,19 +125,28 @@ class Dovecot:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        command = [str(self.program), "-F", "-c", str(self.folder / "dovecot.conf")]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        for port in (self.imap_port, self.imaps_port, self.lmtp_port):
-            wait_until(lambda port=port: is_listening(port) or self._died(), f"Dovecot on port {port}")
+        """Start it, also again after `stop`; it keeps its ports and its mail. It ends with this process."""
+        dovecot = [str(self.program), "-F", "-c", str(self.folder / "dovecot.conf")]
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", *dovecot], stdin=subprocess.DEVNULL
+        )
+        for port in (self.imap_port, self.imaps_port, self.lmtp_port, self.auth_port):
+            wait_until(partial(self._is_listening, port), f"Dovecot on port {port}")
 
     def stop(self) -> None:
+        """Stop it with all its processes."""
         self.process.terminate()
-        self.process.wait(timeout=20)
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
-    def _died(self) -> bool:
+    def _is_listening(self, port: int) -> bool:
         if self.process.poll() is not None:
-            raise ChildProcessError(f"Dovecot has ended: {(self.folder / 'log').read_text()[-2000:]}")
-        return False
+            log = self.folder / "log"
+            raise ChildProcessError(f"Dovecot has ended: {log.read_text()[-2000:] if log.exists() else ''}")
+        return is_listening(port)
 
     # --- mailboxes
 

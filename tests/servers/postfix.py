@@ -12,6 +12,7 @@ import smtplib
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -106,25 +107,45 @@ class Postfix:
         (self.folder / "master.cf").write_text(MASTER.format(**ports))
 
     def __enter__(self) -> Self:
-        self._postfix("start")
-        for port in (self.smtp_port, self.submission_port):
-            wait_until(lambda port=port: is_listening(port), f"Postfix on port {port}")
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
     ) -> None:
+        try:
+            if self._is_running():
+                self.stop()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it, also again after `stop`; it keeps its ports and its queue."""
+        self._postfix("start")
+        for port in (self.smtp_port, self.submission_port):
+            wait_until(partial(is_listening, port), f"Postfix on port {port}")
+
+    def stop(self) -> None:
+        """Stop it with all its processes."""
         self._postfix("stop")
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def send(self, envelope_sender: str, recipients: Sequence[str], raw: bytes) -> None:
         """Hand a message in, as a customer's mail server would."""
         with smtplib.SMTP(HOST, self.smtp_port, timeout=30) as client:
             client.sendmail(envelope_sender, list(recipients), raw)
 
+    def _is_running(self) -> bool:
+        return self._call("status").returncode == 0
+
     def _postfix(self, command: str) -> None:
-        done = subprocess.run(
-            [str(self.program), "-c", str(self.folder), command], capture_output=True, text=True, check=False
-        )
+        done = self._call(command)
         log = self.folder / "log"
         assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
+
+    def _call(self, command: str) -> subprocess.CompletedProcess[str]:
+        postfix = [str(self.program), "-c", str(self.folder), command]
+        return subprocess.run(postfix, capture_output=True, text=True, check=False, timeout=60)

@@ -6,6 +6,7 @@ Held to the same tests as the real Postfix (`test_smtp_contract.py`), so that it
 import socket
 import threading
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -41,6 +42,7 @@ class ScriptedSmtp:
     def __init__(self) -> None:
         self.received: list[Received] = []
         self._script: defaultdict[str, deque[str]] = defaultdict(deque)
+        self._refused: dict[str, str] = {}
         self._listener = socket.create_server((HOST, 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
@@ -66,6 +68,10 @@ class ScriptedSmtp:
         assert stage in ACCEPTS
         self._script[stage].extend(replies)
 
+    def refuses(self, recipient: str, reply: str) -> None:
+        """Give this reply at RCPT whenever it is asked about this recipient."""
+        self._refused[recipient] = reply
+
     def _accept(self) -> None:
         while not self._is_over.is_set():
             try:
@@ -77,7 +83,8 @@ class ScriptedSmtp:
 
     def _serve(self, connection: socket.socket) -> None:
         lines = connection.makefile("rb")
-        sender, recipients = "", []
+        sender = ""
+        recipients: list[str] = []
         try:
             if not self._reply(connection, "GREETING"):
                 return
@@ -85,7 +92,9 @@ class ScriptedSmtp:
                 verb = line.split(b" ")[0].strip().decode("ascii", "replace").upper()
                 stage = "EHLO" if verb == "HELO" else verb
                 address = line.partition(b"<")[2].partition(b">")[0].decode("utf-8", "replace")
-                reply = self._reply(connection, stage)
+                reply = self._reply(
+                    connection, stage, self._refused.get(address) if stage == "RCPT" else None
+                )
                 if reply is None or stage == "QUIT":
                     return
                 if stage == "MAIL":
@@ -105,9 +114,9 @@ class ScriptedSmtp:
             lines.close()
             connection.close()
 
-    def _reply(self, connection: socket.socket, stage: str) -> str | None:
+    def _reply(self, connection: socket.socket, stage: str, otherwise: str | None = None) -> str | None:
         script = self._script[stage]
-        reply = script.popleft() if script else ACCEPTS.get(stage, "502 5.5.2 what?")
+        reply = script.popleft() if script else otherwise or ACCEPTS.get(stage, "502 5.5.2 what?")
         if reply == DROP:
             return None
         if reply == SILENCE:
@@ -117,9 +126,9 @@ class ScriptedSmtp:
         return reply
 
 
-def _message(lines: object) -> bytes:
+def _message(lines: Iterable[bytes]) -> bytes:
     raw = b""
-    for line in lines:  # type: ignore[attr-defined]
+    for line in lines:
         if line == b".\r\n":
             break
         raw += line.removeprefix(b".") if line.startswith(b"..") else line
