@@ -198,6 +198,8 @@ def _decode_unlabelled(data: bytes, codec: str | None, hint: str | None) -> Deco
         return Decoded(text, defects.WRONG_CHARSET)
     if (text := _strict(data, "utf_8")) is not None:
         return Decoded(text, defects.WRONG_CHARSET if codec else None)
+    if (text := _cesu8(data)) is not None:
+        return Decoded(text, defects.WRONG_CHARSET)
     for known in dict.fromkeys((codec, "utf_8")):
         if known is not None and (text := _almost(data, known)) is not None:
             return Decoded(text, defects.UNDECODABLE_BYTES)
@@ -216,6 +218,16 @@ def _strict(data: bytes, codec: str) -> str | None:
         return None
 
 
+def _cesu8(data: bytes) -> str | None:
+    """UTF-8 as some databases write it: what lies beyond U+FFFF as two surrogates of three bytes each."""
+    if b"\xed" not in data:
+        return None
+    try:
+        return data.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeError:
+        return None
+
+
 def _almost(data: bytes, codec: str) -> str | None:
     """`data` in a charset of several bytes a character, with little in it broken (a cut end, a lost byte)."""
     if codec.startswith(("cp125", "iso8859", "koi8", "mac", "cp8")):
@@ -226,7 +238,7 @@ def _almost(data: bytes, codec: str) -> str | None:
         return None
     broken = text.count("\ufffd")
     whole = len(text) - len(text.encode("ascii", "ignore")) - broken
-    cut_at_the_end = broken == 1 and text.endswith("\ufffd") and codec == "utf_8"
+    cut_at_the_end = broken == 1 and text.endswith("\ufffd") and codec == "utf_8" and whole > 0
     return text if cut_at_the_end or broken * 10 <= whole else None
 
 

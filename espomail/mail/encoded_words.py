@@ -8,6 +8,7 @@ decoded, since senders cut in the middle of a character.
 import binascii
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from espomail.mail import charsets, defects, lenient_base64
@@ -93,16 +94,21 @@ def _words(value: bytes) -> Iterator[Word]:
 
 def _payload_bytes(run: list[Word]) -> bytes:
     pieces: list[bytes] = []
-    unfinished = b""  # base64 that was cut within a group of four digits and goes on in the next word
-    for word in run:
-        if word.encoding == "q":
-            pieces.append(lenient_base64.decode(unfinished))
-            pieces.append(binascii.a2b_qp(word.payload, header=True))
-            unfinished = b""
-            continue
-        digits = unfinished + lenient_base64.digits_of(word.payload)
-        whole = len(digits) if word.payload.rstrip().endswith(b"=") else len(digits) // 4 * 4
-        pieces.append(lenient_base64.decode(digits[:whole]))
-        unfinished = digits[whole:]
-    pieces.append(lenient_base64.decode(unfinished))
+    for encoding, words in groupby(run, key=lambda word: word.encoding):
+        payloads = [word.payload for word in words]
+        if encoding == "q":
+            pieces.extend(binascii.a2b_qp(payload, header=True) for payload in payloads)
+        elif _is_one_base64_text(payloads):
+            pieces.append(lenient_base64.decode(b"".join(payloads)))
+        else:
+            pieces.extend(map(lenient_base64.decode, payloads))
     return b"".join(pieces)
+
+
+def _is_one_base64_text(payloads: list[bytes]) -> bool:
+    """Whether base64 was cut into words within a group of four digits, not each word encoded for itself."""
+    lengths = [len(lenient_base64.digits_of(payload)) for payload in payloads]
+    padding = payloads[-1].rstrip().count(b"=")
+    is_cut = any(length % 4 for length in lengths[:-1])
+    is_padded = any(b"=" in payload for payload in payloads[:-1])
+    return is_cut and not is_padded and (sum(lengths) + padding) % 4 == 0

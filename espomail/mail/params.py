@@ -40,7 +40,7 @@ def _parse(raw: str, hint: str | None) -> Structured:
     extended: list[tuple[str, str]] = []
     for found in _PARAMETER.finditer(text[:_LONGEST_CHARS], len(head)):
         name = found[1].lower()
-        given = _unquoted(found[2]) if found[2] is not None else found[3].strip().strip('"')
+        given = _unquoted(found[2]) if found[2] is not None else _bare(found[3])
         if "*" in name:
             extended.append((name, given))
         else:
@@ -58,6 +58,11 @@ def content_type(value: str) -> str:
     """A media type to work with: text/plain where the field says nothing usable (RFC 2045 §5.2)."""
     match = _TOKEN.match(value)
     return match[0] if match is not None else "text/plain"
+
+
+def _bare(given: str) -> str:
+    given = given.strip().strip('"')
+    return given[1:-1] if len(given) > 1 and given[0] == given[-1] == "'" else given
 
 
 def _unquoted(given: str) -> str:

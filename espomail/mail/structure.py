@@ -35,6 +35,9 @@ _UNDECLARED = re.compile(
 _RAW_BOUNDARY = re.compile(r"""boundary\s*+=\s*+(?:"([^"]+)"|([^\s;"]+))""", re.IGNORECASE)
 
 
+_BLANK_BEFORE_COLON = re.compile(rb"^(Content-[A-Za-z-]{1,40})[ \t]{1,20}:", re.MULTILINE | re.IGNORECASE)
+
+
 class Part(NamedTuple):
     """A part without parts of its own, in the order of the message."""
 
@@ -195,7 +198,8 @@ def _opened(message: PartMessage, body: bytes) -> PartMessage:
     parser: FeedParser[Any] = FeedParser(factory, policy=compat32)
     head = "".join(f"{name}: {value}\n" for name, value in message.raw_items())
     parser.feed(f"{head}\n")
-    for chunk in _chunks(body if shown is None else shown):
+    lines = _BLANK_BEFORE_COLON.sub(rb"\1:", body if shown is None else shown)
+    for chunk in _chunks(lines):
         parser.feed(chunk)
     opened: PartMessage = parser.close()
     for child in _walk(opened):

@@ -42,6 +42,31 @@ def test_absurd_dates_are_none(text: str) -> None:
     assert parse_date(text) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "Di, 24. Nov 2026 10:00:00 +0100",
+            "mar., 24 nov. 2026 10:00:00 +0100",
+            "24 noviembre 2026 09:00 GMT",
+        ),
+        *("Tue, 24 Nov 2026 10:00:00 GMT+01:00", "Tue Nov 24 10:00:00 CET 2026", "24 Nov 2026 10:00 MEZ"),
+        *("(sent) Tue, 24 Nov 2026 10:00:00 +0100", "2026-11-24T10:00:00+01:00", "24 Nov 2026 09:00"),
+        *(
+            "Tue, 24 Nov 2026 10:00:00 +01:00",
+            "Tue,24 Nov 2026 10:00:00 +0100 (CET)",
+            "24 Nov 126 09:00:00 GMT",
+        ),
+    ],
+)
+def test_dates_are_read_as_meant(text: str) -> None:
+    assert parse_date(text) == datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+def test_afternoon_is_the_afternoon() -> None:
+    assert parse_date("Tuesday, November 24, 2026 9:30 PM") == datetime(2026, 11, 24, 21, 30, tzinfo=UTC)
+
+
 def test_received_date_stands_behind_the_last_semicolon() -> None:
     text = "from a (b; c) by d with SMTP id 1; Tue, 24 Nov 2026 10:00:00 +0100 (CET)"
     assert parse_received_date(text) == datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
