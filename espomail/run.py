@@ -140,7 +140,7 @@ class Run:
                         self.previewed += [journal.unkept(mailbox.key, one) for one in batch.messages]
                     else:
                         kept = journal.keep(mailbox.key, batch.messages, batch.position)
-                        in_hand.append((kept, self.reader.start(kept)))
+                        in_hand.append((kept, self.reader.start(kept, more=batch.remaining)))
                     if len(in_hand) > 1:
                         self.settle(*in_hand.popleft())
                     self.on_progress(mailbox.key, tally.taken, tally.taken + batch.remaining)

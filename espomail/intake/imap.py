@@ -21,8 +21,8 @@ from espomail.reach import SILENCE_S
 if TYPE_CHECKING:
     from imapclient import IMAPClient
 
-UIDS_PER_REQUEST: Final = 500  # some servers refuse long lists of UIDs
-MESSAGES_PER_BATCH: Final = 200
+FIRST_BATCH: Final = 25  # messages; each batch may hold twice as many as the one before
+LARGEST_BATCH: Final = 400
 BYTES_PER_BATCH: Final = 8 * 1024**2
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
 
@@ -76,8 +76,7 @@ class Session:
             if not is_known:
                 position = Position(folder, uidvalidity, 0, position.last_date)
             wanted = uids[: max(0, limit)]
-            for start in range(0, len(wanted), UIDS_PER_REQUEST):
-                some = wanted[start : start + UIDS_PER_REQUEST]
+            for some in _ramp(wanted):
                 for messages, last_uid in self._fetch(folder, uidvalidity, some, max_size):
                     position = _moved(position, last_uid, messages)
                     yield Batch(messages, position, sum(uid > last_uid for uid in uids))
@@ -227,13 +226,21 @@ def _moved(position: Position, last_uid: int, messages: Sequence[RawMessage]) ->
     )
 
 
+def _ramp(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The UIDs in runs that grow: the first messages are soon there to work on, the others cost few trips."""
+    start, size = 0, FIRST_BATCH
+    while start < len(uids):
+        yield uids[start : start + size]
+        start, size = start + size, min(2 * size, LARGEST_BATCH)
+
+
 def _batches(uids: Sequence[int], sizes: dict[int, int]) -> Iterator[list[int]]:
-    """The UIDs in runs that are neither too many nor too large together; one alone may be larger."""
+    """The UIDs in runs that are not too large together; one alone may be larger."""
     batch: list[int] = []
     size = 0
     for uid in uids:
         more = sizes.get(uid, 0)
-        if batch and (len(batch) >= MESSAGES_PER_BATCH or size + more > BYTES_PER_BATCH):
+        if batch and size + more > BYTES_PER_BATCH:
             yield batch
             batch, size = [], 0
         batch.append(uid)

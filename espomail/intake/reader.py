@@ -32,9 +32,13 @@ class Reader:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def start(self, kept: Sequence[Kept]) -> Callable[[], list[Reading]]:
-        """Begin to read; the function that is given back waits for the readings, in the same order."""
-        if self._pool is None and len(kept) >= WORTH_A_PROCESS and (os.cpu_count() or 1) > 1:
+    def start(self, kept: Sequence[Kept], *, more: int = 0) -> Callable[[], list[Reading]]:
+        """Begin to read; the function that is given back waits for the readings, in the same order.
+
+        `more` is how many messages are known to come.
+        """
+        is_worth_it = len(kept) + more >= WORTH_A_PROCESS and (os.cpu_count() or 1) > 1
+        if self._pool is None and is_worth_it:
             self._pool = _new_pool()
         if self._pool is None:
             return lambda: read_all(kept)
