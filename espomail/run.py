@@ -14,6 +14,7 @@ from espomail.config.zones import zone
 from espomail.crm.context import Context
 from espomail.errors import NotFound, ServerTrouble, WrongConfiguration
 from espomail.intake import health, journal
+from espomail.intake.after_import import tell_server
 from espomail.intake.ahead import ahead
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.journal import Kept
@@ -115,6 +116,8 @@ class Run:
             with sign_in(mailbox.imap, secret_of(mailbox.imap), deadline=deadline) as session:
                 for folder in mailbox.imap.folders:
                     self.fetch_folder(mailbox, folder, session, deadline)
+                if not self.request.is_dry_run:
+                    tell_server(mailbox, session)
         except (ServerTrouble, WrongConfiguration) as trouble:
             tally.error = str(trouble)
         if not self.request.is_dry_run:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,8 +41,9 @@ HOW_TO_GO_ON = """
 SERVED = """\
 IMAP is at {host}:{imap_port}, SMTP at {host}:{smtp_port}; the password is in {config}.
 Whoever is written to has a mailbox in {mail}. In another terminal:
-  export ESPOMAIL_CONFIG={config}
-  espomail fetch
+
+{steps}
+
 Ctrl-C ends both servers."""
 
 
@@ -79,7 +81,7 @@ def command(invocation: Invocation, *, directory: str | None, serve: bool) -> No
 
     with demo.serving():
         demos.tell(demo, now=invocation.now, run=run, say=out.show_text)
-    out.show_text(HOW_TO_GO_ON.format(folder=folder, steps=_steps(folder)))
+    out.show_text(HOW_TO_GO_ON.format(folder=folder, steps=_steps(folder, "espomail case list")))
 
 
 def _folder(directory: str | None) -> Path:
@@ -104,11 +106,20 @@ def _run(words: Sequence[str], demo: "Demo", invocation: Invocation, *, is_termi
     return done.returncode
 
 
-def _steps(folder: Path) -> str:
+def _steps(folder: Path, last: str) -> str:
+    """What to type to go on in the demo's folder, on a terminal where nothing is set up."""
     there = [] if folder == Path.cwd() else [f"cd {shlex.quote(os.path.relpath(folder))}"]
-    return "\n".join(
-        f"  {step}" for step in (*there, "export ESPOMAIL_CONFIG=$PWD/config.yaml", "espomail case list")
-    )
+    steps = (*there, *_path_to_program(), "export ESPOMAIL_CONFIG=$PWD/config.yaml", last)
+    return "\n".join(f"  {step}" for step in steps)
+
+
+def _path_to_program() -> list[str]:
+    """How `espomail` becomes this program, where another one or none would be found."""
+    called = Path(sys.argv[0]).absolute()
+    found = shutil.which("espomail")
+    if called.name != "espomail" or not called.exists() or (found and called.samefile(found)):
+        return []
+    return [f"export PATH={shlex.quote(str(called.parent))}:$PATH"]
 
 
 def _serve(demo: "Demo", invocation: Invocation) -> None:
@@ -124,6 +135,7 @@ def _serve(demo: "Demo", invocation: Invocation) -> None:
                 smtp_port=demo.smtp_port,
                 config=shlex.quote(str(demo.config)),
                 mail=demo.mailboxes.folder,
+                steps=_steps(demo.folder, "espomail fetch"),
             )
         )
         signal.sigwait(ends)

@@ -27,6 +27,10 @@ BYTES_PER_BATCH: Final = 8 * 1024**2
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
 
 
+class UidsChanged(ServerTrouble):
+    """The folder has been given new UIDs, so that the known ones may mean other messages."""
+
+
 @contextmanager
 def sign_in(imap: Imap, secret: str, *, deadline: float) -> "Iterator[Session]":
     """A signed-in session, closed at the end. `deadline` is a moment of the monotonic clock, in seconds.
@@ -189,7 +193,7 @@ class Session:
         with told_as_trouble(f"{self._host}: folder {folder}: {doing}"):
             answer = self._client.select_folder(folder)
             if answer.get(b"UIDVALIDITY") != uidvalidity:
-                raise ServerTrouble(f"{self._host}: folder {folder} has new UIDs; {doing} is given up")
+                raise UidsChanged(f"{self._host}: folder {folder} has new UIDs; {doing} is given up")
             yield
 
     def _need_uid_expunge(self) -> None:

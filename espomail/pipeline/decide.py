@@ -11,8 +11,8 @@ from espomail.crm.arrival import Arrival
 from espomail.crm.desk import Desk
 from espomail.pipeline.steps import STEPS
 from espomail.pipeline.way import Decision, Result, Way
-from espomail.store.changes import Changes, change, remove
-from espomail.store.models import EmailText, Journal, RawMessage
+from espomail.store.changes import Changes, add, change, remove
+from espomail.store.models import AfterImport, EmailText, Journal, RawMessage
 
 
 class Outcome(NamedTuple):
@@ -95,4 +95,9 @@ def _journal_changes(
         decided_at=desk.context.now,
         **({} if result == "imported" else {"raw_message": None}),
     )
-    return (outcome,) if result == "imported" else (outcome, remove(RawMessage, arrival.raw_id))
+    changes: Changes = (outcome,)
+    if result != "imported":
+        changes += (remove(RawMessage, arrival.raw_id),)
+    if result != "skipped" and arrival.mailbox.imap.after_import != "keep":
+        changes += (add(AfterImport, journal=arrival.journal_id, mailbox=arrival.mailbox.key),)
+    return changes

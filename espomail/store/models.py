@@ -110,6 +110,13 @@ class Journal(Numbered):
         indexes = ((("mailbox", "folder", "uidvalidity", "uid"), True), (("outcome", "id"), False))
 
 
+class AfterImport(Table):
+    """A message that is safe here and whose server is still to be told so: marked, moved or deleted there."""
+
+    journal = ForeignKeyField(Journal, primary_key=True, on_delete="CASCADE")
+    mailbox = TextField(index=True)
+
+
 # --- people and organisations
 
 
@@ -433,6 +440,7 @@ TABLES: tuple[type[Table], ...] = (
     FolderPosition,
     RawMessage,
     Journal,
+    AfterImport,
     Account,
     Contact,
     Lead,

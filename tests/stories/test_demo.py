@@ -84,6 +84,20 @@ def test_demo_shows_mails_becoming_cases_and_their_answers(told: tuple[Espomail,
     assert "espomail case list" in ended.stdout.splitlines()[-3]
 
 
+def test_demo_says_how_its_commands_are_found(tmp_path: Path):
+    export = f"export PATH={PROGRAM.parent}:$PATH"
+    elsewhere = Espomail(tmp_path).run("demo", environment={"PATH": "/usr/bin:/bin"})
+    assert elsewhere.stdout.splitlines()[-7:-2] == [
+        "",
+        "  cd espomail-demo",
+        f"  {export}",
+        "  export ESPOMAIL_CONFIG=$PWD/config.yaml",
+        "  espomail case list",
+    ]
+    here = Espomail(tmp_path).run("demo", environment={"PATH": f"{PROGRAM.parent}:/usr/bin:/bin"})
+    assert export not in here.stdout
+
+
 def test_each_customer_has_one_answer_and_machines_have_none(told: tuple[Espomail, Ended]):
     demo, _ = told
     answered = {

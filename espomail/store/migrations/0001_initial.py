@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-25 08:01.
+# Generated from a schema diff on 2026-11-25 08:10.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -31,6 +31,41 @@ def up(migrator, db):
             table_name = "raw_message"
 
     db.create_tables([RawMessage])
+
+    class Journal(Model):
+        id = IntegerField(primary_key=True)
+        mailbox = TextField()
+        folder = TextField()
+        uidvalidity = IntegerField()
+        uid = IntegerField()
+        received_at = UtcField()
+        flags = JsonField()
+        size = IntegerField()
+        is_partial = BooleanField()
+        raw_message = ForeignKeyField(RawMessage, null=True, on_delete="RESTRICT")
+        outcome = TextField(default="new")
+        because = TextField(null=True)
+        email = IntegerField(index=True, null=True, column_name="email_id")
+        tries = IntegerField(default=0)
+        error = TextField(null=True)
+        decided_at = UtcField(null=True)
+
+        class Meta:
+            database = db
+            table_name = "journal"
+            indexes = ((("mailbox", "folder", "uidvalidity", "uid"), True), (("outcome", "id"), False))
+
+    db.create_tables([Journal])
+
+    class AfterImport(Model):
+        journal = ForeignKeyField(Journal, primary_key=True, on_delete="CASCADE")
+        mailbox = TextField(index=True)
+
+        class Meta:
+            database = db
+            table_name = "after_import"
+
+    db.create_tables([AfterImport])
 
     class Email(Model):
         id = IntegerField(primary_key=True)
@@ -302,31 +337,6 @@ def up(migrator, db):
 
     db.create_tables([Installation])
 
-    class Journal(Model):
-        id = IntegerField(primary_key=True)
-        mailbox = TextField()
-        folder = TextField()
-        uidvalidity = IntegerField()
-        uid = IntegerField()
-        received_at = UtcField()
-        flags = JsonField()
-        size = IntegerField()
-        is_partial = BooleanField()
-        raw_message = ForeignKeyField(RawMessage, null=True, on_delete="RESTRICT")
-        outcome = TextField(default="new")
-        because = TextField(null=True)
-        email = IntegerField(index=True, null=True, column_name="email_id")
-        tries = IntegerField(default=0)
-        error = TextField(null=True)
-        decided_at = UtcField(null=True)
-
-        class Meta:
-            database = db
-            table_name = "journal"
-            indexes = ((("mailbox", "folder", "uidvalidity", "uid"), True), (("outcome", "id"), False))
-
-    db.create_tables([Journal])
-
     class MailboxState(Model):
         mailbox = TextField(primary_key=True)
         failing_since = UtcField(null=True)
@@ -447,7 +457,6 @@ def down(migrator, db):
     migrator.migrate(migrator.drop_table("notification"))
     migrator.migrate(migrator.drop_table("note"))
     migrator.migrate(migrator.drop_table("mailbox_state"))
-    migrator.migrate(migrator.drop_table("journal"))
     migrator.migrate(migrator.drop_table("installation"))
     migrator.migrate(migrator.drop_table("follower"))
     migrator.migrate(migrator.drop_table("folder_position"))
@@ -465,5 +474,7 @@ def down(migrator, db):
     migrator.migrate(migrator.drop_table("auto_reply_sent"))
     migrator.migrate(migrator.drop_table("attachment"))
     migrator.migrate(migrator.drop_table("email"))
+    migrator.migrate(migrator.drop_table("after_import"))
+    migrator.migrate(migrator.drop_table("journal"))
     migrator.migrate(migrator.drop_table("raw_message"))
     migrator.migrate(migrator.drop_table("account"))

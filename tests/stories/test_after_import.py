@@ -1,0 +1,76 @@
+"""What happens to mail on its server once it is safe here."""
+
+import pytest
+
+from tests.office import mail
+from tests.stories.conftest import Desk
+
+
+def after_import(desk: Desk, what: str) -> None:
+    desk.configure(("fetch_since: 2026-01-01", f"fetch_since: 2026-01-01\n      after_import: {what}"))
+
+
+def test_mail_is_kept_unread_by_default(desk: Desk):
+    desk.dovecot.deliver(desk.address, mail("One"))
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.dovecot.flags(desk.address) == [set()]
+
+
+def test_mail_is_marked_as_seen(desk: Desk):
+    after_import(desk, "seen")
+    desk.dovecot.deliver(desk.address, mail("One"), mail("Two"))
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.dovecot.flags(desk.address) == [{r"\Seen"}, {r"\Seen"}]
+
+
+def test_mail_is_moved_to_a_folder_that_is_made(desk: Desk):
+    after_import(desk, "{move: Done}")
+    desk.dovecot.deliver(desk.address, mail("One"))
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.dovecot.messages(desk.address) == []
+    assert desk.dovecot.messages(desk.address, "Done") == [mail("One")]
+
+
+def test_mail_is_deleted_and_stays_here(desk: Desk):
+    after_import(desk, "delete")
+    desk.dovecot.deliver(desk.address, mail("One"))
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.dovecot.messages(desk.address) == []
+    assert [email["subject"] for email in desk.espomail.json("case", "show", 1)["emails"]][-1:] == ["One"]
+
+
+def test_skipped_mail_stays_on_the_server(desk: Desk):
+    after_import(desk, "delete")
+    text = desk.espomail.config.read_text() + "filters: [{name: noise, subject: Noise, action: skip}]\n"
+    desk.espomail.configure(text)
+    desk.dovecot.deliver(desk.address, mail("Noise"), mail("One"))
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.dovecot.messages(desk.address) == [mail("Noise")]
+
+
+def test_dry_run_changes_nothing_on_the_server(desk: Desk):
+    after_import(desk, "delete")
+    desk.dovecot.deliver(desk.address, mail("One"))
+    desk.espomail.ok("fetch", "--dry-run")
+    assert len(desk.dovecot.messages(desk.address)) == 1
+
+
+def test_what_one_run_could_not_do_the_next_one_does(desk: Desk):
+    after_import(desk, "{move: INBOX/./impossible/../x/}")
+    desk.dovecot.deliver(desk.address, mail("One"))
+    ended = desk.espomail.run("fetch", "--no-send")
+    assert ended.exit_code == 1
+    assert len(desk.dovecot.messages(desk.address)) == 1
+    after_import(desk, "{move: Done}")
+    assert desk.espomail.run("fetch", "--no-send").exit_code == 0
+    assert desk.dovecot.messages(desk.address, "Done") == [mail("One")]
+    assert len(desk.espomail.json("case", "list")) == 1
+
+
+@pytest.mark.parametrize("what", ["seen", "{move: Done}", "delete"])
+def test_later_runs_find_nothing_left_to_do(desk: Desk, what: str):
+    after_import(desk, what)
+    desk.dovecot.deliver(desk.address, mail("One"))
+    for _ in range(3):
+        desk.espomail.ok("fetch", "--no-send")
+    assert len(desk.espomail.json("case", "list")) == 1
