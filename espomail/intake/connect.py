@@ -65,6 +65,7 @@ def connect(imap: Imap, timeout_s: float) -> "IMAPClient":
                 client.starttls(tls_context(imap))
             on_trouble.pop_all()
     client.normalise_times = False  # INTERNALDATE with its own time zone
+    client._imap.debug = 0  # imapclient sets 5, for which imaplib writes out every message as a repr
     return client
 
 
