@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -25,10 +25,12 @@ from espomail.intake.tally import Tally
 from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import queue
-from espomail.report import FetchReport, FetchRequest, FlushReport, OnProgress
+from espomail.report import FetchReport, FetchRequest, FlushReport, OnProgress, OutboxReport
 from espomail.store.connection import close_database, open_database
 
 Clock = Callable[[], datetime]
+
+SAVING_S = 60  # for copies into Sent folders, where there is no budget
 
 
 def utc_now() -> datetime:
@@ -57,7 +59,11 @@ def flush(loaded: Loaded, *, clock: Clock = utc_now) -> FlushReport:
     """Send what is due. Raises TryAgainLater when another run goes on."""
     with run_lock(loaded, waits=False, fails=True), _open(loaded.config, clock(), may_upgrade=False):
         queue.doubt_interrupted(clock())
-        return queue.deliver_due(loaded.config, clock, lambda: False)
+        delivered = queue.deliver_due(loaded.config, clock, lambda: False)
+        news = [f"mailbox {key}: mail waits: {said}" for key, said in delivered.troubles.items() if said]
+        news += save_sent(loaded.config, delivered.sent, clock(), deadline=time.monotonic() + SAVING_S)
+        has_trouble = bool(news) or delivered.outbox.failed > 0
+        return FlushReport(outbox=delivered.outbox, news=tuple(news), has_trouble=has_trouble)
 
 
 class Run:
@@ -88,6 +94,7 @@ class Run:
         self.pace = Pace()
         self.tallies = {mailbox.key: Tally(mailbox.key) for mailbox in chosen}
         self.news: list[str] = []
+        self.has_trouble = False
         self.previewed: list[journal.Kept] = []
 
     def go(self, began: float) -> FetchReport:
@@ -101,10 +108,18 @@ class Run:
             self.fetch_mailbox(mailbox, time.monotonic() + share)
         if self.request.is_dry_run:
             self.preview()
-        flushed = FlushReport()
-        if self.request.sends and not self.request.is_dry_run:
-            flushed = queue.deliver_due(self.config, self.clock, self.is_over)
-        return self.report(flushed, time.monotonic() - began)
+            return self.report(OutboxReport(), time.monotonic() - began)
+        outbox = self.deliver() if self.request.sends else OutboxReport(waiting=queue.waiting())
+        return self.report(outbox, time.monotonic() - began)
+
+    def deliver(self) -> OutboxReport:
+        """Send what is due; of a server's troubles people hear when they begin and when they end."""
+        delivered = queue.deliver_due(self.config, self.clock, self.is_over)
+        for key, trouble in delivered.troubles.items():
+            self.news += health.record(f"{key} (SMTP)", trouble, self.clock())
+            self.has_trouble |= trouble is not None
+        self.news += save_sent(self.config, delivered.sent, self.clock(), deadline=self.over_at)
+        return delivered.outbox
 
     def is_over(self) -> bool:
         return time.monotonic() > self.over_at
@@ -172,15 +187,33 @@ class Run:
         for settled in preview([*left, *self.previewed], self.context):
             self.count(settled)
 
-    def report(self, flushed: FlushReport, seconds: float) -> FetchReport:
+    def report(self, outbox: OutboxReport, seconds: float) -> FetchReport:
         warned = any(tally.warnings for tally in self.tallies.values())
         return FetchReport(
             mailboxes=tuple(tally.report() for tally in self.tallies.values()),
-            outbox=flushed.outbox,
+            outbox=outbox,
             seconds=round(seconds, 3),
-            news=(*self.news, *flushed.news),
-            has_trouble=warned or flushed.has_trouble,
+            news=tuple(self.news),
+            has_trouble=self.has_trouble or warned,
         )
+
+
+def save_sent(
+    config: Config, sent: Mapping[str, Sequence[bytes]], now: datetime, *, deadline: float
+) -> list[str]:
+    """Put copies of what was sent into Sent folders; gives what people are to be told of that."""
+    news = []
+    for key, raws in sent.items():
+        mailbox = config.mailboxes[key]
+        if mailbox.smtp is None or mailbox.smtp.save_sent is None:
+            continue
+        try:
+            with sign_in(mailbox.imap, secret_of(mailbox.imap), deadline=deadline) as session:
+                for raw in raws:
+                    session.append(mailbox.smtp.save_sent, raw, now)
+        except (ServerTrouble, WrongConfiguration) as trouble:
+            news.append(f"mailbox {key}: sent, but not saved in {mailbox.smtp.save_sent}: {trouble}")
+    return news
 
 
 def _chosen(config: Config, names: tuple[str, ...]) -> tuple[Mailbox, ...]:

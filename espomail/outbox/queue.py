@@ -5,7 +5,8 @@ waiting → sending → sent | waiting (refused for now) | failed (refused for g
 can know; so it is `in-doubt`, and only an operator sends it again.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, groupby
 from typing import Any
@@ -19,7 +20,7 @@ from espomail.crm.notes import Pen, note
 from espomail.crm.refs import Ref, parent_of
 from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.outbox.smtp import Accepted, Courier, Delivery, InDoubt, Refused, open_courier
-from espomail.report import FlushReport, OutboxReport
+from espomail.report import OutboxReport
 from espomail.store import write
 from espomail.store.changes import Changes, change
 from espomail.store.compression import decompress
@@ -60,21 +61,36 @@ def doubt_interrupted(now: datetime) -> int:
     return len(rows)
 
 
-def deliver_due(config: Config, clock: Clock, is_over: Callable[[], bool]) -> FlushReport:
+class Delivered(msgspec.Struct, frozen=True):
+    """What has become of the due messages. `troubles`: each mailbox that was tried, None if all went well."""
+
+    outbox: OutboxReport
+    troubles: dict[str, str | None]
+    sent: dict[str, list[bytes]]  # mailbox → the raw messages that its server has taken
+
+
+def deliver_due(config: Config, clock: Clock, is_over: Callable[[], bool]) -> Delivered:
     """Hand every due message to its mailbox's SMTP server. One server in trouble does not stop the others."""
-    sent = failed = 0
-    news: list[str] = []
+    states: Counter[str] = Counter()
+    troubles: dict[str, str | None] = {}
+    sent: defaultdict[str, list[bytes]] = defaultdict(list)
     for key, group in groupby(_due_ids(clock()), key=lambda row: str(row["mailbox"])):
-        ids = [row["id"] for row in group]
+        troubles[key] = None
+        due = deque(row["id"] for row in group)
         try:
-            for delivered in _deliver_by(config.mailboxes.get(key), key, ids, clock, is_over):
-                sent += delivered == "sent"
-                failed += delivered == "failed"
+            for message, state in _deliver_by(config.mailboxes.get(key), key, due, clock, is_over):
+                states[state] += 1
+                if state == "sent":
+                    sent[key].append(message.raw)
         except (ServerTrouble, WrongConfiguration) as trouble:
-            news.append(f"mailbox {key}: {len(ids)} messages wait: {trouble}")
-    waiting = Outbox.select().where(Outbox.state == "waiting").count()
-    report = OutboxReport(sent=sent, failed=failed, waiting=waiting)
-    return FlushReport(outbox=report, news=tuple(news), has_trouble=bool(news))
+            troubles[key] = str(trouble)
+    report = OutboxReport(sent=states["sent"], failed=states["failed"], waiting=waiting())
+    return Delivered(report, troubles, sent)
+
+
+def waiting() -> int:
+    """How many messages wait."""
+    return int(Outbox.select().where(Outbox.state == "waiting").count())
 
 
 def _due_ids(now: datetime) -> list[dict[str, Any]]:
@@ -85,18 +101,17 @@ def _due_ids(now: datetime) -> list[dict[str, Any]]:
 
 
 def _deliver_by(
-    mailbox: Mailbox | None, key: str, ids: Sequence[int], clock: Clock, is_over: Callable[[], bool]
-) -> list[str]:
+    mailbox: Mailbox | None, key: str, due: deque[int], clock: Clock, is_over: Callable[[], bool]
+) -> Iterator[tuple[Due, str]]:
+    """Each message gets one attempt, over a new connection where the server has closed the last one."""
     if mailbox is None or mailbox.smtp is None:
         raise WrongConfiguration(f"mailboxes.{key}.smtp: is missing; the messages in the outbox need it")
-    states = []
     secret = secret_of(mailbox.smtp) if mailbox.smtp.username else None
-    with open_courier(mailbox.smtp, secret) as courier:
-        for message_id in ids:
-            if is_over():
-                break
-            states.append(_attempt(courier, _load(message_id), clock))
-    return states
+    while due and not is_over():
+        with open_courier(mailbox.smtp, secret) as courier:
+            while due and courier.is_open and not is_over():
+                message = _load(due.popleft())
+                yield message, _attempt(courier, message, clock)
 
 
 def _load(outbox_id: int) -> Due:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from smtplib import SMTP
 
 TAKEN: Final = (250, 251)
+GOING_AWAY: Final = 421
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -50,6 +51,11 @@ class Courier:
     def __init__(self, client: "SMTP") -> None:
         self._client = client
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the server still listens on this connection."""
+        return self._client.sock is not None
+
     def deliver(self, envelope_sender: str, recipients: Sequence[str], raw: bytes) -> Delivery:
         """Hand one message over. An empty envelope sender is the null reverse-path (RFC 5321 §4.5.5)."""
         import smtplib
@@ -61,7 +67,7 @@ class Courier:
                 return refused
             code, said = self._client.docmd("DATA")
             if code != 354:
-                return _refused(code, said)
+                return self._refusal(code, said)
             self._client.send(_as_data(raw))
         except (smtplib.SMTPException, OSError, ValueError) as trouble:
             return Refused(f"the connection broke: {clean(trouble)}", is_temporary=True)
@@ -69,7 +75,7 @@ class Courier:
             code, said = self._client.getreply()
         except (smtplib.SMTPException, OSError) as trouble:
             return InDoubt(f"no answer after the message: {clean(trouble)}")
-        return Accepted(refused) if code in TAKEN else _refused(code, said)
+        return Accepted(refused) if code in TAKEN else self._refusal(code, said)
 
     def _envelope(self, sender: str, recipients: Sequence[str]) -> tuple[Refused, ...] | Refused:
         """Name sender and recipients; gives the refused recipients, or the refusal of all of it."""
@@ -79,15 +85,22 @@ class Courier:
         options = ["BODY=8BITMIME"] if self._client.has_extn("8bitmime") else []
         code, said = self._client.mail(sender, options)
         if code not in TAKEN:
-            return _refused(code, said)
+            return self._refusal(code, said)
         refused: list[Refused] = []
         for recipient in recipients:
             code, said = self._client.rcpt(recipient)
             if code not in TAKEN:
-                refused.append(_refused(code, said, recipient))
+                refused.append(self._refusal(code, said, recipient))
         if len(refused) < len(recipients):
             return tuple(refused)
         return next((one for one in refused if one.is_temporary), refused[0])
+
+    def _refusal(self, code: int, said: bytes, recipient: str | None = None) -> Refused:
+        """5xx is for good; 4xx, and whatever cannot be read, is for now. After 421 the server is gone."""
+        if code == GOING_AWAY:
+            self._client.close()
+        recipients = (recipient,) if recipient is not None else ()
+        return Refused(_answer(code, said), not 500 <= code < 600, recipients)
 
 
 @contextmanager
@@ -149,12 +162,6 @@ def _log_in(client: "SMTP", smtp: Smtp, secret: str) -> None:
         if 400 <= refused.smtp_code < 500:
             raise ServerTrouble(f"{smtp.host}: no sign-in for now: {said}") from None
         raise LoginRefused(f"{smtp.host}: login of {smtp.username} refused: {said}") from None
-
-
-def _refused(code: int, said: bytes, recipient: str | None = None) -> Refused:
-    """5xx is for good; 4xx, and whatever cannot be read, is for now."""
-    recipients = (recipient,) if recipient is not None else ()
-    return Refused(_answer(code, said), not 500 <= code < 600, recipients)
 
 
 def _answer(code: int, said: bytes | str) -> str:

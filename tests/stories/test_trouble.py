@@ -54,16 +54,50 @@ def test_mail_whose_fate_nobody_knows_is_not_sent_again_by_itself(desk: Desk, sc
     assert scripted_smtp.received == []
 
 
+def test_server_that_hangs_up_between_messages_is_called_again(desk: Desk, scripted_smtp: ScriptedSmtp):
+    use_scripted(desk, scripted_smtp)
+    scripted_smtp.answers("END", "250 ok", "421 too many, call again", "250 ok")
+    for name in ("carl", "dora", "eve"):
+        desk.writes(desk.customer(name), "Question")
+    desk.espomail.run("fetch")
+    assert [one.recipients for one in scripted_smtp.received] == [
+        [desk.customer("carl")],
+        [desk.customer("eve")],
+    ]
+    assert [one["tries"] for one in desk.espomail.json("outbox", "list")] == [1]
+
+
+def test_copy_of_what_was_sent_goes_into_the_sent_folder_and_is_no_second_mail(desk: Desk):
+    desk.configure(
+        (
+            f"port: {desk.postfix.smtp_port}, security: none",
+            f"port: {desk.postfix.smtp_port}, security: none, save_sent: Sent",
+        ),
+        ("fetch_since: 2026-01-01", "fetch_since: 2026-01-01\n      folders: [INBOX, Sent]"),
+    )
+    desk.dovecot.command(desk.address, "create", "Sent")
+    desk.writes(desk.customer("carl"), "Question")
+    desk.espomail.ok("fetch")
+    (copy,) = desk.dovecot.messages(desk.address, "Sent")
+    assert b"Auto-Submitted: auto-replied" in copy
+    assert desk.dovecot.flags(desk.address, "Sent") == [{r"\Seen"}]
+    desk.espomail.ok("fetch")
+    assert len(desk.espomail.json("email", "list")) == 2
+    assert len(desk.espomail.json("case", "list")) == 1
+
+
 def test_smtp_server_that_cannot_be_reached_leaves_the_mail_waiting(desk: Desk):
     desk.configure((f"port: {desk.postfix.smtp_port}", f"port: {free_port()}"))
     desk.writes(desk.customer("carl"), "Question")
     ended = desk.espomail.run("fetch")
     assert ended.exit_code == 1
-    assert re.search(r"mailbox support: .*cannot be reached: Connection refused", ended.stderr)
+    assert re.search(r"mailbox support \(SMTP\): .*cannot be reached: Connection refused", ended.stderr)
     assert len(desk.espomail.json("case", "list")) == 1
+    again = desk.espomail.run("fetch")
+    assert (again.exit_code, again.stderr) == (1, "")
     desk.configure()
-    desk.espomail.ok("outbox", "retry", "--all")
-    desk.espomail.ok("fetch")
+    back = desk.espomail.run("fetch")
+    assert (back.exit_code, back.stderr) == (0, "mailbox support (SMTP): works again\n")
     assert len(desk.mail_of(desk.customer("carl"))) == 1
 
 
