@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 
 from benchmarks.mails import generate
@@ -102,9 +103,8 @@ def compare(dovecot: Dovecot, folder: Path, mails: int, pairs: int) -> None:
         check(folder, mails)
         if number:
             ratios.append(taken_in / copied)
-            print(
-                f"{number:>4}  {copied:>9.2f}  {taken_in:>10.2f}  {mails / taken_in:>8.0f}  {ratios[-1]:>6.2f}"
-            )
+            per_s = mails / taken_in
+            print(f"{number:>4}  {copied:>9.2f}  {taken_in:>10.2f}  {per_s:>8.0f}  {ratios[-1]:>6.2f}")
     print(f"median of {pairs}: espomail takes {statistics.median(ratios):.2f} × the time of mbsync's copy")
 
 
@@ -142,62 +142,70 @@ def timed(command: list[str]) -> float:
 def check(folder: Path, mails: int) -> None:
     """Both have taken all of it, or the comparison says nothing."""
     copied = sum(1 for kind in ("new", "cur") for _ in (folder / "maildir" / "INBOX" / kind).iterdir())
-    command = [
-        Path(sys.executable).with_name("espomail"),
-        "--config",
-        folder / "config.yaml",
-        "email",
-        "list",
-    ]
-    listed = subprocess.run([*command, "--fields", "id"], capture_output=True, text=True, check=True)
+    program, config = Path(sys.executable).with_name("espomail"), folder / "config.yaml"
+    command = [program, "--config", config, "email", "list", "--fields", "id"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
     taken_in = len(listed.stdout.splitlines())
     if (copied, taken_in) != (mails, mails):
         sys.exit(f"of {mails} mails mbsync has copied {copied} and espomail taken in {taken_in}")
 
 
 ROOMS = (
-    ("reading mail", "espomail/mail"),
-    ("reading mail", "/email/"),
-    ("IMAP", "imapclient"),
-    ("IMAP", "imaplib"),
-    ("IMAP", "espomail/intake/imap"),
-    ("deciding", "espomail/pipeline"),
-    ("the desk", "espomail/crm"),
-    ("writing", "espomail/store"),
-    ("peewee", "peewee"),
-    ("the journal", "espomail/intake"),
+    ("parse", "espomail/mail/"),
+    ("imap", "imapclient"),
+    ("imap", "imaplib"),
+    ("imap", "espomail/intake/imap"),
+    ("decide", "espomail/pipeline/"),
+    ("load desk", "espomail/crm/"),
+    ("compress", "espomail/store/compression"),
+    ("write", "espomail/store/"),
+    ("write", "espomail/intake/journal"),
 )
-BUILT_IN = (
-    ("SQLite", "sqlite3"),
-    ("compression", "zstandard"),
-    ("network", "_socket"),
-    ("waiting", "lock"),
-    ("HTML", "nh3"),
-)
+"""Whose code it is: the room, and a part of the file's name."""
+
+BUILT_IN = (("imap", "_socket"), ("imap", "_ssl"), ("compress", "zstandard"))
+"""The same for functions in C, by a part of their name."""
+
+Function = tuple[str, int, str]  # as pstats names it: file, line, name
+Row = tuple[int, int, float, float, dict[Function, tuple[int, int, float, float]]]
 
 
 def profile(dovecot: Dovecot, folder: Path) -> None:
-    """One intake in this process, reading here too, and where its time goes."""
+    """One intake in this process and in one thread, and where its time goes."""
+    from espomail import run
     from espomail.cli.main import main as program
     from espomail.intake import reader
 
-    reader.WORTH_A_PROCESS = sys.maxsize
+    # The profiler sees one thread of one process only.
+    setattr(run, "ahead", nullcontext)  # noqa: B010
+    setattr(reader, "WORTH_A_PROCESS", sys.maxsize)  # noqa: B010
     profiler = cProfile.Profile()
-    arguments = espomail(dovecot, folder)[1:]
-    profiler.runcall(program, arguments)
-    spent: Counter[str] = Counter()
-    for (file, _, name), (_, _, own_s, _, _) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined]
-        spent[room_of(file, name)] += own_s
-    total = spent.total()
-    print("\nwhere the time of one intake goes (all in one process, under the profiler):")
-    for room, seconds in spent.most_common():
-        print(f"  {room:<16} {seconds:>6.2f} s  {seconds / total:>5.0%}")
+    profiler.runcall(program, espomail(dovecot, folder)[1:])
+    rows: dict[Function, Row] = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+    spent: dict[str, float] = defaultdict(float)
+    for function, (_, _, own_s, _, _) in rows.items():
+        spent[room_of(function, rows)] += own_s
+    print("\nwhere the time of one intake goes (one process, one thread, under the profiler):")
+    total = sum(spent.values())
+    for room, seconds in sorted(spent.items(), key=lambda one: -one[1]):
+        print(f"  {room:<10} {seconds:>6.2f} s  {seconds / total:>5.0%}")
 
 
-def room_of(file: str, name: str) -> str:
-    """The room that a function's own time belongs to."""
-    table, text = (BUILT_IN, name) if file == "~" else (ROOMS, file)
-    return next((room for room, part in table if part in text), "the rest")
+def room_of(function: Function, rows: dict[Function, Row]) -> str:
+    """The room that a function belongs to; a library's function to the room that calls it most."""
+    seen = set()
+    while function not in seen:
+        seen.add(function)
+        file, _, name = function
+        table, text = (BUILT_IN, name) if file == "~" else (ROOMS, file)
+        for room, part in table:
+            if part in text:
+                return room
+        callers = rows[function][4] if function in rows else {}
+        if not callers:
+            break
+        function = max(callers, key=lambda caller: callers[caller][2])
+    return "other"
 
 
 if __name__ == "__main__":
