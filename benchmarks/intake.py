@@ -143,7 +143,7 @@ def check(folder: Path, mails: int) -> None:
     """Both have taken all of it, or the comparison says nothing."""
     copied = sum(1 for kind in ("new", "cur") for _ in (folder / "maildir" / "INBOX" / kind).iterdir())
     program, config = Path(sys.executable).with_name("espomail"), folder / "config.yaml"
-    command = [program, "--config", config, "email", "list", "--fields", "id"]
+    command = [str(program), "--config", str(config), "email", "list", "--fields", "id"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True)
     taken_in = len(listed.stdout.splitlines())
     if (copied, taken_in) != (mails, mails):
