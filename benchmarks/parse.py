@@ -1,9 +1,9 @@
 """How fast mail is read: all that intake needs, against the standard library's parser with naive decoding.
 
 Run `python -m benchmarks.parse` from the project's folder. The ratio is the rate of ours divided by that of
-the standard library on the same mails; over all of them it is to be at least 0.6. Making HTML harmless is asked
-for when a mail is shown; what it costs on top stands in the last column. Real mails are measured too, once
-`script/corpus` has brought them.
+the standard library on the same mails; over all of them it is to be at least 0.6. Making HTML harmless is
+asked for when a mail is shown; what it costs on top stands in the last column. Real mails are measured too,
+once `script/corpus` has brought them.
 """
 
 import email.policy
