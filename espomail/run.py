@@ -135,7 +135,9 @@ class Run:
                     tell_server(mailbox, session)
         except (ServerTrouble, WrongConfiguration) as trouble:
             tally.error = str(trouble)
-        if not self.request.is_dry_run:
+        if self.request.is_dry_run:
+            self.news += [f"mailbox {mailbox.key}: {tally.error}"] if tally.error else []
+        else:
             self.news += health.record(mailbox.key, tally.error, self.clock())
 
     def fetch_folder(self, mailbox: Mailbox, folder: str, session: Session, deadline: float) -> None:

@@ -83,6 +83,8 @@ def log_in(client: "IMAPClient", imap: Imap, secret: str) -> None:
         try:
             client.login(imap.username, secret)
         except LoginError as refused:
+            if isinstance(refused.__context__, imaplib.IMAP4.abort):  # imapclient calls that a refusal, too
+                raise refused.__context__ from None
             said = clean(refused).replace(secret, "********")
             if any(f"[{code}]" in said.upper() for code in _TEMPORARY_CODES):
                 raise ServerTrouble(f"{imap.host}: no sign-in for now: {said}") from None

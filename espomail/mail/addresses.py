@@ -25,10 +25,10 @@ _ENCODED_WORD = re.compile(
 # Encoded words stand aside while the list is cut, since they may hold commas: each as one private character.
 _TOKENS_FROM: Final = 0xF0000
 _TOKEN = re.compile("[\U000f0000-\U000ffffd]")
-_UNWANTED = re.compile(r"[\x00-\x20\x7f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+_UNWANTED = re.compile(r"[<>\x00-\x20\x7f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 _QUOTE_OR_PAIR = re.compile(r'\\(.)|"', re.DOTALL)
 _LONELY = re.compile(r"[^\s\"]+@[^\s\"]+")
-_QUOTED_LOCAL_PART = re.compile(r'"[^"\x00-\x1f\\]{1,200}"@[A-Za-z0-9.-]{1,255}')
+_QUOTED_LOCAL_PART = re.compile(r'"[^"<>\x00-\x1f\\]{1,200}"@[A-Za-z0-9.-]{1,255}')
 _MOST_GLUED: Final = 4
 _LONGEST_CHARS: Final = 1000
 
@@ -186,14 +186,14 @@ def _address_of(item: _Item, tokens: list[str]) -> list[Address]:
 def _usable(address: str, name: str) -> list[Address]:
     address = address.strip()
     if _QUOTED_LOCAL_PART.fullmatch(address) is None:
-        address = _UNWANTED.sub("", address).strip("'<>,;")
+        address = _UNWANTED.sub("", address).strip("',;")
     if address[:7].lower() == "mailto:":
         address = address[7:]
     if address.startswith("@") and ":" in address:
         address = address.rpartition(":")[2]  # a source route (RFC 5322 §4.4)
     local, at, domain = address.rpartition("@")
     domain = domain.strip(".")
-    if not local or not domain or len(address) > _LONGEST_CHARS:
+    if not local or local.startswith("@") or not domain or len(address) > _LONGEST_CHARS:
         return []
     return [Address(f"{local}{at}{domain}".lower(), name)]
 

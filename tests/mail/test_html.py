@@ -78,7 +78,6 @@ def test_nothing_acts_and_nothing_is_fetched(html: str) -> None:
         assert name not in {"style", "background", "srcset", "poster"}
         assert name != "src" or value.startswith("cid:")
         assert name != "href" or not value.lower().startswith(("javascript:", "data:", "vbscript:"))
-    assert Page(clean).sanitised().html == clean
 
 
 @given(PIECES)

@@ -1,0 +1,99 @@
+"""An IMAP server that misbehaves as a test wants: what a real one will not do on demand.
+
+It knows one folder with one message, and answers as a real server would until it is told otherwise.
+"""
+
+import re
+import socket
+import threading
+from types import TracebackType
+from typing import Self
+
+from tests.servers.ports import HOST
+
+DROP = b"drop"  # instead of an answer: the connection is closed
+SILENCE = b"silence"  # instead of an answer: nothing, for ever
+MESSAGE = b"From: a@b.example\r\nSubject: x\r\n\r\nhello\r\n"
+
+ANSWERS = {
+    "GREETING": b"* OK [CAPABILITY IMAP4rev1] ready\r\n",
+    "CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n",
+    "LOGIN": b"{tag} OK done\r\n",
+    "STATUS": b'* STATUS "INBOX" (UIDVALIDITY 7 UIDNEXT 2)\r\n{tag} OK done\r\n',
+    "LIST": b'* LIST () "/" "INBOX"\r\n{tag} OK done\r\n',
+    "EXAMINE": b"* 1 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 2] x\r\n{tag} OK [READ-ONLY] done\r\n",
+    "SEARCH": b"* SEARCH 1\r\n{tag} OK done\r\n",
+    "ABOUT": b'* 1 FETCH (UID 1 FLAGS () INTERNALDATE "24-Nov-2026 10:00:00 +0000" RFC822.SIZE 44)\r\n'
+    b"{tag} OK done\r\n",
+    "BODY": b"* 1 FETCH (UID 1 BODY[] {%d}\r\n%s)\r\n{tag} OK done\r\n" % (len(MESSAGE), MESSAGE),
+    "LOGOUT": b"* BYE\r\n{tag} OK done\r\n",
+}
+
+
+class ScriptedImap:
+    """Start it with `with`. `answers("LOGIN", b"{tag} NO ...")` replaces an answer for good."""
+
+    def __init__(self) -> None:
+        self._answers = dict(ANSWERS)
+        self._listener = socket.create_server((HOST, 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._is_over = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._is_over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in (self._thread, *self._threads):
+            thread.join(5)
+
+    def answers(self, stage: str, answer: bytes) -> None:
+        """What is said at one of the stages of `ANSWERS`; `{tag}` stands for the command's."""
+        assert stage in ANSWERS
+        self._answers[stage] = answer
+
+    def _accept(self) -> None:
+        while not self._is_over.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as lines:
+            try:
+                if self._say(connection, "GREETING", b""):
+                    for line in lines:
+                        tag, _, command = line.partition(b" ")
+                        if not self._say(connection, _stage_of(command.decode()), tag):
+                            return
+            except OSError:
+                return
+
+    def _say(self, connection: socket.socket, stage: str, tag: bytes) -> bool:
+        answer = self._answers.get(stage, b"{tag} BAD what?\r\n")
+        if answer == SILENCE:
+            self._is_over.wait()
+            return False
+        if answer == DROP:
+            return False
+        whole, cut, _ = answer.partition(DROP)
+        connection.sendall(whole.replace(b"{tag}", tag))
+        return not cut and stage != "LOGOUT"
+
+
+def _stage_of(command: str) -> str:
+    words = re.sub(r"^UID ", "", command.upper())
+    if words.startswith("FETCH"):
+        return "BODY" if "BODY" in words else "ABOUT"
+    return words.split()[0]
