@@ -56,6 +56,8 @@ def test_any_text_gives_only_addresses(text: str) -> None:
         ("@", []),
         ("a@", []),
         ("@b.c", []),
+        ("@@b.c", []),
+        ("=?utf-8?Q?a=3Cb?=@c.d", ["ab@c.d"]),
     ],
 )
 def test_lists_are_read_as_meant(written: str, addresses: list[str]) -> None:
