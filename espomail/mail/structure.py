@@ -43,7 +43,6 @@ class Part(NamedTuple):
 
     message: "PartMessage"
     alternative: int  # number of the innermost multipart/alternative around it, 0 for none
-    container: str  # media type of the multipart right around it, empty for a message that is one part
 
 
 class PartMessage(Message):
@@ -135,9 +134,9 @@ def parts(fields: Sequence[Field], body: bytes, found: list[str]) -> list[Part]:
     leaves: list[Part] = []
     alternatives = 0
     guesses = 0
-    pending: list[tuple[PartMessage, int, str]] = [(root, 0, "")]
+    pending: list[tuple[PartMessage, int]] = [(root, 0)]
     while pending:
-        message, alternative, container = pending.pop()
+        message, alternative = pending.pop()
         found.extend(type(defect).__name__ for defect in message.defects)
         if len(leaves) >= _MOST_PARTS:
             found.append(defects.TOO_MANY_PARTS)
@@ -147,7 +146,7 @@ def parts(fields: Sequence[Field], body: bytes, found: list[str]) -> list[Part]:
             if kind == "multipart/alternative":
                 alternatives += 1
                 alternative = alternatives
-            pending.extend((child, alternative, kind) for child in reversed(_children(message)))
+            pending.extend((child, alternative) for child in reversed(_children(message)))
             continue
         if kind.startswith("multipart/"):
             if message.depth >= message.deepest:
@@ -155,9 +154,9 @@ def parts(fields: Sequence[Field], body: bytes, found: list[str]) -> list[Part]:
             elif guesses < _MOST_GUESSES and (mended := _with_guessed_boundary(message)) is not None:
                 guesses += 1
                 found.append(defects.GUESSED_BOUNDARY)
-                pending.append((mended, alternative, container))
+                pending.append((mended, alternative))
                 continue
-        leaves.append(Part(message, alternative, container))
+        leaves.append(Part(message, alternative))
     return leaves
 
 
