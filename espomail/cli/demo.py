@@ -81,7 +81,8 @@ def command(invocation: Invocation, *, directory: str | None, serve: bool) -> No
 
     with demo.serving():
         demos.tell(demo, now=invocation.now, run=run, say=out.show_text)
-    out.show_text(HOW_TO_GO_ON.format(folder=folder, steps=_steps(folder, "espomail case list")))
+    there = [] if folder == Path.cwd() else [f"cd {shlex.quote(os.path.relpath(folder))}"]
+    out.show_text(HOW_TO_GO_ON.format(folder=folder, steps=_steps(there, "espomail case list")))
 
 
 def _folder(directory: str | None) -> Path:
@@ -106,10 +107,9 @@ def _run(words: Sequence[str], demo: "Demo", invocation: Invocation, *, is_termi
     return done.returncode
 
 
-def _steps(folder: Path, last: str) -> str:
+def _steps(change_folder: Sequence[str], last: str) -> str:
     """What to type to go on in the demo's folder, on a terminal where nothing is set up."""
-    there = [] if folder == Path.cwd() else [f"cd {shlex.quote(os.path.relpath(folder))}"]
-    steps = (*there, *_path_to_program(), "export ESPOMAIL_CONFIG=$PWD/config.yaml", last)
+    steps = (*change_folder, *_path_to_program(), "export ESPOMAIL_CONFIG=$PWD/config.yaml", last)
     return "\n".join(f"  {step}" for step in steps)
 
 
@@ -135,7 +135,7 @@ def _serve(demo: "Demo", invocation: Invocation) -> None:
                 smtp_port=demo.smtp_port,
                 config=shlex.quote(str(demo.config)),
                 mail=demo.mailboxes.folder,
-                steps=_steps(demo.folder, "espomail fetch"),
+                steps=_steps([f"cd {shlex.quote(str(demo.folder))}"], "espomail fetch"),
             )
         )
         signal.sigwait(ends)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,15 @@ def mail_of(demo: Espomail, address: str) -> list[EmailMessage]:
     return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]  # type: ignore[misc]
 
 
+LAST_LINE = "Ctrl-C ends both servers.\n"
+
+
 class Served:
     """`espomail demo --serve` in the demo's folder, until Ctrl-C."""
 
-    def __init__(self, process: "subprocess.Popen[str]", said: str) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", said: list[str]) -> None:
         self.process = process
-        self.said = said  # its first line
+        self.said = said  # the lines of its greeting
 
 
 @contextmanager
@@ -64,7 +68,7 @@ def served(demo: Espomail) -> Iterator[Served]:
     ) as process:
         assert process.stderr is not None
         try:
-            yield Served(process, process.stderr.readline())
+            yield Served(process, list(takewhile(LAST_LINE.__ne__, process.stderr)))
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
@@ -150,9 +154,10 @@ def test_serving_says_where_and_ends_with_ctrl_c(demo: Espomail):
     imap_port, smtp_port = ports(demo)
     with served(demo) as server:
         assert is_listening(imap_port)
-    assert server.said == (
+    assert server.said[0] == (
         f"IMAP is at {HOST}:{imap_port}, SMTP at {HOST}:{smtp_port}; the password is in {demo.config}.\n"
     )
+    assert f"  cd {demo.folder}\n" in server.said
     assert server.process.returncode == 0
     assert not is_listening(imap_port)
     assert not is_listening(smtp_port)
