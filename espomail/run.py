@@ -26,7 +26,7 @@ from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import queue
 from espomail.report import FetchReport, FetchRequest, FlushReport, OnProgress, OutboxReport
-from espomail.store.connection import close_database, open_database
+from espomail.store.connection import close_database, damage, open_database
 
 Clock = Callable[[], datetime]
 
@@ -64,6 +64,21 @@ def flush(loaded: Loaded, *, clock: Clock = utc_now) -> FlushReport:
         news += save_sent(loaded.config, delivered.sent, clock(), deadline=time.monotonic() + SAVING_S)
         has_trouble = bool(news) or delivered.outbox.failed > 0
         return FlushReport(outbox=delivered.outbox, news=tuple(news), has_trouble=has_trouble)
+
+
+def upgrade(loaded: Loaded, *, clock: Clock = utc_now) -> list[str]:
+    """Apply the migrations that the database has not seen; gives their names. Raises TryAgainLater."""
+    with (
+        run_lock(loaded, waits=False, fails=True),
+        _open(loaded.config, clock(), may_upgrade=True) as applied,
+    ):
+        return applied
+
+
+def check(loaded: Loaded, *, clock: Clock = utc_now) -> list[str]:
+    """What is damaged in the database, a line each."""
+    with _open(loaded.config, clock(), may_upgrade=False):
+        return damage()
 
 
 class Run:
@@ -226,10 +241,11 @@ def _chosen(config: Config, names: tuple[str, ...]) -> tuple[Mailbox, ...]:
 
 
 @contextmanager
-def _open(config: Config, now: datetime, *, may_upgrade: bool) -> Iterator[None]:
-    open_database(config.database, now=now, may_upgrade=may_upgrade)
+def _open(config: Config, now: datetime, *, may_upgrade: bool) -> Iterator[list[str]]:
+    """The open database; gives the migrations that were applied to it."""
+    applied = open_database(config.database, now=now, may_upgrade=may_upgrade)
     try:
-        yield
+        yield applied
     finally:
         close_database()
 

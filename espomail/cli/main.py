@@ -11,6 +11,7 @@ import click
 
 from espomail.cli.command import Noun, invocation_of
 from espomail.cli.invocation import Invocation, say
+from espomail.cli.output import abandon_stdout
 from espomail.cli.safe_text import safe_lines
 from espomail.errors import EspomailError, WrongUsage
 
@@ -19,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "case": "espomail.cli.case",
     "config": "espomail.cli.config",
     "contact": "espomail.cli.contact",
+    "db": "espomail.cli.db",
     "demo": "espomail.cli.demo",
     "email": "espomail.cli.email",
     "fetch": "espomail.cli.fetch",
@@ -86,7 +88,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        _abandon_stdout()
+        abandon_stdout()
         return READER_IS_GONE
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
@@ -144,8 +146,3 @@ def _asks_for_json(words: Sequence[str]) -> bool:
         ("--format", "json"),
         ("--format", "jsonl"),
     }.isdisjoint(pairs)
-
-
-def _abandon_stdout() -> None:
-    """Nobody reads any more; what the interpreter flushes at its end goes nowhere, in silence."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

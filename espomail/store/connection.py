@@ -1,12 +1,13 @@
 """Opening the database: SQLite in WAL mode, every commit durable, one writer at a time."""
 
 import secrets
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from peewee import OperationalError, SqliteDatabase
+from peewee import DatabaseError, OperationalError, SqliteDatabase
 
 from espomail.errors import TryAgainLater, WrongConfiguration
 from espomail.store.models import Installation, TokenKey, database
@@ -35,9 +36,10 @@ def file_of(url: str) -> Path:
     return Path(url.removeprefix(SQLITE))
 
 
-def open_database(url: str, *, now: datetime, may_upgrade: bool = False) -> None:
+def open_database(url: str, *, now: datetime, may_upgrade: bool = False) -> list[str]:
     """Connect the models to the database; make it when there is none, migrate it when `may_upgrade` says so.
 
+    Gives the names of the migrations that were applied to an old one.
     Raises TryAgainLater when the database is older than the program and may not be migrated here, and
     WrongConfiguration when it is newer, or not a database.
     """
@@ -51,13 +53,21 @@ def open_database(url: str, *, now: datetime, may_upgrade: bool = False) -> None
     database.initialize(SqliteDatabase(str(file), pragmas=PRAGMAS))
     try:
         database.connect(reuse_if_open=True)
-        _bring_up_to_date(file, now=now, is_allowed=may_upgrade or is_new)
+        applied = _bring_up_to_date(file, now=now, is_allowed=may_upgrade or is_new)
     except OperationalError as trouble:
         raise TryAgainLater(f"database {file}: {trouble}") from trouble
-    except Exception as trouble:
-        if type(trouble).__name__ != "DatabaseError":
-            raise
+    except (DatabaseError, sqlite3.DatabaseError) as trouble:
         raise WrongConfiguration(f"database {file}: {trouble}") from trouble
+    return [] if is_new else applied
+
+
+def damage() -> list[str]:
+    """What SQLite finds wrong with the open database, a line each; nothing where it is whole."""
+    integrity = [row[0] for row in database.execute_sql("PRAGMA integrity_check").fetchall()]
+    orphans = database.execute_sql("PRAGMA foreign_key_check").fetchall()
+    return [line for line in integrity if line != "ok"] + [
+        f"row {row} of {table} points at nothing in {target}" for table, row, target, _ in orphans
+    ]
 
 
 def close_database() -> None:
@@ -98,10 +108,10 @@ def _applied_migrations() -> set[str]:
     return {name for (name,) in database.execute_sql("SELECT name FROM schema_migration").fetchall()}
 
 
-def _bring_up_to_date(file: Path, *, now: datetime, is_allowed: bool) -> None:
+def _bring_up_to_date(file: Path, *, now: datetime, is_allowed: bool) -> list[str]:
     pending = pending_migrations()
     if not pending:
-        return
+        return []
     if not is_allowed and _applied_migrations():
         raise TryAgainLater(f"database {file} is not yet upgraded; run: espomail db upgrade")
     from playhouse.migrations import Runner
@@ -113,6 +123,7 @@ def _bring_up_to_date(file: Path, *, now: datetime, is_allowed: bool) -> None:
         with writing():
             Installation.create(id=secrets.token_hex(4), created_at=now)
             TokenKey.create(id=1, key=secrets.token_bytes(32), created_at=now)
+    return pending
 
 
 def _back_up(file: Path, *, before: str) -> None:

@@ -1,0 +1,60 @@
+"""Upgrading and checking the database from the command line."""
+
+import json
+import sqlite3
+
+import pytest
+
+from espomail.cli.main import main
+from espomail.store import connection
+from tests.office import Office, mail
+
+
+@pytest.fixture
+def office(tmp_path):
+    office = Office(tmp_path / "office")
+    office.receive(mail())
+    connection.close_database()
+    return office
+
+
+def call(office: Office, capsys, *words: str) -> tuple[int, str, str]:
+    code = main(["--config", str(office.path), *words])
+    return code, *capsys.readouterr()
+
+
+def test_database_that_is_up_to_date_stays_as_it_is(office, capsys):
+    assert call(office, capsys, "db", "upgrade") == (0, "", "")
+    code, out, _ = call(office, capsys, "db", "upgrade", "--json")
+    assert (code, json.loads(out)) == (0, {"applied": []})
+
+
+def test_older_database_is_upgraded_and_other_commands_ask_for_it(office, capsys, monkeypatch, tmp_path):
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for file in connection.MIGRATIONS.glob("0*.py"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "0900_more.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (x)')\n"
+    )
+    monkeypatch.setattr(connection, "MIGRATIONS", folder)
+    code, _, said = call(office, capsys, "case", "list")
+    assert (code, "espomail db upgrade" in said) == (75, True)
+    code, out, _ = call(office, capsys, "db", "upgrade", "--json")
+    assert (code, json.loads(out)) == (0, {"applied": ["0900_more"]})
+    assert call(office, capsys, "case", "list")[0] == 0
+
+
+def test_whole_database_is_whole(office, capsys):
+    code, out, _ = call(office, capsys, "db", "check", "--json")
+    assert (code, json.loads(out)) == (0, {"faults": []})
+
+
+def test_row_that_points_at_nothing_is_found(office, capsys):
+    other = sqlite3.connect(office.config.database_file)
+    other.execute("INSERT INTO email_team (email_id, team) VALUES (4711, 'support')")
+    other.commit()
+    other.close()
+    code, _, said = call(office, capsys, "db", "check")
+    assert code == 1
+    assert "of email_team points at nothing in email" in said
