@@ -10,8 +10,7 @@ from itertools import pairwise
 import click
 
 from espomail.cli.command import Noun, invocation_of
-from espomail.cli.invocation import Invocation, say
-from espomail.cli.output import abandon_stdout
+from espomail.cli.invocation import Invocation, abandon_stdout, say
 from espomail.cli.safe_text import safe_lines
 from espomail.errors import EspomailError, WrongUsage
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from espomail.cli.invocation import Invocation
+from espomail.cli.invocation import Invocation, abandon_stdout
 from espomail.cli.page import page
 from espomail.cli.safe_text import csv_text, json_text, safe_line, tsv_text
 from espomail.cli.table import MEASURED, Column, table
@@ -233,4 +233,5 @@ def _write_out(data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as trouble:
+        abandon_stdout()
         raise TryAgainLater(f"the output cannot be written: {trouble.strerror}") from trouble
