@@ -3,8 +3,9 @@
 import re
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from espomail.config.schema import Server
@@ -13,6 +14,57 @@ from espomail.errors import ServerTrouble
 SILENCE_S: Final = 25.0  # how long a server may say nothing
 LONGEST_SAID_CHARS: Final = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+class Watch:
+    """Cuts a connection off once its time is over: whoever reads from it gets an error at once.
+
+    A time-out of the socket alone does not do that, since it begins anew with each byte that arrives.
+    """
+
+    def __init__(self) -> None:
+        self.has_cut = False
+        self._connection: object = None
+        self._timer: threading.Timer | None = None
+
+    def over(self, connection: object) -> None:
+        """Watch this connection, by its attribute `sock`."""
+        self._connection = connection
+
+    def allow(self, time_s: float) -> None:
+        """So much time from now on, whatever was left."""
+        self.stop()
+        self._timer = threading.Timer(max(0.0, time_s), self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _cut(self) -> None:
+        self.has_cut = True
+        sock = getattr(self._connection, "sock", None)
+        if isinstance(sock, socket.socket):
+            with suppress(OSError):
+                # An SSLSocket's own `shutdown` would first let what is being written go on in clear text.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+@contextmanager
+def watched(time_s: float, where: str) -> Iterator[Watch]:
+    """A watch that is wound up for so many seconds. A ServerTrouble that comes of its cut says so."""
+    watch = Watch()
+    watch.allow(time_s)
+    try:
+        yield watch
+    except ServerTrouble as trouble:
+        if watch.has_cut:
+            raise ServerTrouble(f"{where}: the server does not answer in time: it is too slow") from trouble
+        raise
+    finally:
+        watch.stop()
 
 
 def clean(said: object) -> str:

@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING, Final
 
 from espomail.config.schema import Imap
 from espomail.errors import LoginRefused, ServerTrouble
-from espomail.reach import clean, no_starttls, reaching, tls_context
+from espomail.reach import Watch, clean, no_starttls, reaching, tls_context
 
 if TYPE_CHECKING:
-    from imapclient import IMAPClient
-
-# A search over a large folder answers with one line of all its UIDs; imaplib takes a million bytes at most.
-imaplib._MAXLINE = 64 * 1024**2  # type: ignore[attr-defined]
+    from espomail.intake.wire import Client
 
 _TEMPORARY_CODES: Final = ("UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED", "SERVERBUG", "CONTACTADMIN")
+NO_IMAP: Final = (  # what the libraries raise on an answer that is no IMAP
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 @contextmanager
@@ -36,56 +43,67 @@ def told_as_trouble(doing: str) -> Iterator[None]:
         raise ServerTrouble(f"{doing}: the server broke off: {clean(trouble)}") from trouble
     except (imaplib.IMAP4.error, IMAPClientError) as trouble:
         raise ServerTrouble(f"{doing}: the server said: {clean(trouble)}") from trouble
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as trouble:
-        # What the libraries raise on an answer that is no IMAP.
+    except NO_IMAP as trouble:
         raise ServerTrouble(f"{doing}: the server's answer makes no sense: {clean(trouble)}") from trouble
 
 
-def connect(imap: Imap, timeout_s: float) -> "IMAPClient":
+def connect(imap: Imap, timeout_s: float, watch: Watch) -> "Client":
     """A connection to the server, not yet signed in; encrypted as the configuration asks, or none at all.
 
+    `timeout_s` is how long the server may be silent; the watch is over the connection from its first byte.
     Raises ServerTrouble.
     """
-    from imapclient import IMAPClient
+    from espomail.intake.wire import Client
 
-    is_tls = imap.security == "tls"
+    context = None if imap.security == "none" else tls_context(imap)
     with told_as_trouble(f"{imap.host}:{imap.port}: the greeting"), reaching(imap):
-        client = IMAPClient(
-            imap.host,
-            port=imap.port,
-            ssl=is_tls,
-            ssl_context=tls_context(imap) if is_tls else None,
-            timeout=timeout_s,
-        )
+        client = Client(imap, context if imap.security == "tls" else None, timeout_s, watch)
         with ExitStack() as on_trouble:
             on_trouble.callback(shut, client)
             if imap.security == "starttls":
                 if not client.has_capability("STARTTLS"):
                     raise no_starttls(imap)
-                client.starttls(tls_context(imap))
+                client.starttls(context)
             on_trouble.pop_all()
-    client.normalise_times = False  # INTERNALDATE with its own time zone
-    client._imap.debug = 0  # imapclient sets 5, for which imaplib writes out every message as a repr
     return client
 
 
-def shut(client: "IMAPClient") -> None:
+def shut(client: "Client") -> None:
     """Close the connection without a word; one that is broken already is no trouble."""
     with suppress(OSError):
         client.shutdown()
 
 
-def log_in(client: "IMAPClient", imap: Imap, secret: str) -> None:
-    """Sign in with LOGIN. Raises LoginRefused, or ServerTrouble where the server has a trouble of its own."""
+def log_in(client: "Client", imap: Imap, secret: str) -> None:
+    """Sign in with LOGIN, or with PLAIN where LOGIN will not do.
+
+    Raises LoginRefused, or ServerTrouble where the server has a trouble of its own.
+    """
     from imapclient.exceptions import LoginError
 
     with told_as_trouble(f"{imap.host}: signing in"):
+        sign_in = client.plain_login if _needs_plain(client, imap, secret) else client.login
         try:
-            client.login(imap.username, secret)
+            sign_in(imap.username, secret)
         except LoginError as refused:
             if isinstance(refused.__context__, imaplib.IMAP4.abort):  # imapclient calls that a refusal, too
                 raise refused.__context__ from None
-            said = clean(refused).replace(secret, "********")
+            said = clean(refused).replace(secret or "\0", "********")
             if any(f"[{code}]" in said.upper() for code in _TEMPORARY_CODES):
                 raise ServerTrouble(f"{imap.host}: no sign-in for now: {said}") from None
             raise LoginRefused(f"{imap.host}: login of {imap.username} refused: {said}") from None
+
+
+def _needs_plain(client: "Client", imap: Imap, secret: str) -> bool:
+    """Whether LOGIN will not do: the server forbids it, or it cannot carry the secret's letters."""
+    is_forbidden = client.has_capability("LOGINDISABLED")
+    if is_forbidden and imap.security == "none":
+        said = f"{imap.host}: takes no password in clear text; set security: starttls, or tls"
+        raise ServerTrouble(said, is_temporary=False)
+    is_simple = all(text.isascii() and text.isprintable() for text in (imap.username or "", secret))
+    if is_simple and not is_forbidden:
+        return False
+    if not client.has_capability("AUTH=PLAIN"):
+        why = "forbids LOGIN" if is_forbidden else "login and password have letters that LOGIN cannot carry"
+        raise LoginRefused(f"{imap.host}: {why}, and the server does not offer PLAIN")
+    return True

@@ -4,27 +4,28 @@ It trusts nothing: UIDs are sorted here, `n:*` is known to name the last mail al
 was deleted meanwhile, and what was not asked for is passed over.
 """
 
-import socket
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
 from espomail.intake.connect import connect, log_in, shut, told_as_trouble
 from espomail.intake.messages import Batch, Position, RawMessage
-from espomail.reach import SILENCE_S
+from espomail.reach import SILENCE_S, Watch, clean, watched
 
 if TYPE_CHECKING:
-    from imapclient import IMAPClient
+    from espomail.intake.wire import Client
 
 FIRST_BATCH: Final = 25  # messages; each batch may hold twice as many as the one before
 LARGEST_BATCH: Final = 400
 BYTES_PER_BATCH: Final = 8 * 1024**2
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
+SLOWEST_BYTES_PER_S: Final = 100_000  # messages that come as fast as this may take their time
+FOLDERS_NAMED: Final = 20
 
 
 class UidsChanged(ServerTrouble):
@@ -37,25 +38,24 @@ def sign_in(imap: Imap, secret: str, *, deadline: float) -> "Iterator[Session]":
 
     Raises ServerTrouble, or LoginRefused; nothing that a server or the network does raises anything else.
     """
-    left = deadline - time.monotonic()
-    client = connect(imap, timeout_s=max(1.0, min(SILENCE_S, left + GRACE_S)))
-    watch = threading.Timer(max(0.0, left) + GRACE_S, _cut, [client])
-    watch.daemon = True
-    watch.start()
-    try:
-        log_in(client, imap, secret)
-        yield Session(client, imap.host)
-    finally:
-        watch.cancel()
-        _leave(client)
+    left_s = max(0.0, deadline - time.monotonic()) + GRACE_S
+    with watched(left_s, f"{imap.host}:{imap.port}") as watch:
+        client = connect(imap, max(1.0, min(SILENCE_S, left_s)), watch)
+        try:
+            log_in(client, imap, secret)
+            yield Session(client, imap.host, watch, deadline)
+        finally:
+            _leave(client)
 
 
 class Session:
     """What is asked of a server once we are signed in."""
 
-    def __init__(self, client: "IMAPClient", host: str) -> None:
+    def __init__(self, client: "Client", host: str, watch: Watch, deadline: float) -> None:
         self._client = client
         self._host = host
+        self._watch = watch
+        self._deadline = deadline
 
     def folders(self) -> list[str]:
         """The names of all folders."""
@@ -76,14 +76,20 @@ class Session:
                 return
             uidvalidity, uid_next = self._examine(folder)
             is_known = position.uidvalidity == uidvalidity
+            if is_known and 0 < uid_next <= position.last_uid:
+                raise ServerTrouble(
+                    f"{self._host}: folder {folder}: the server's next UID is {uid_next}, but UIDs up to "
+                    f"{position.last_uid} have been read: it lost mail, or was set back to an older state",
+                    is_temporary=False,
+                )
             uids = self._search_above(position.last_uid) if is_known else self._search_since(position, since)
             if not is_known:
                 position = Position(folder, uidvalidity, 0, position.last_date)
-            wanted = uids[: max(0, limit)]
-            for some in _ramp(wanted):
-                for messages, last_uid in self._fetch(folder, uidvalidity, some, max_size):
+            undated = position.last_date or datetime(since.year, since.month, since.day, tzinfo=UTC)
+            for some in _ramp(uids[: max(0, limit)]):
+                for messages, last_uid in self._fetch(folder, uidvalidity, some, max_size, undated):
                     position = _moved(position, last_uid, messages)
-                    yield Batch(messages, position, sum(uid > last_uid for uid in uids))
+                    yield Batch(messages, position, len(uids) - bisect_right(uids, last_uid))
             if not uids:
                 yield Batch([], _moved(position, uid_next - 1, []), 0)
 
@@ -120,16 +126,19 @@ class Session:
     # --- reading
 
     def _status(self, folder: str) -> dict[bytes, int]:
-        from imapclient.exceptions import IMAPClientError
+        from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
         try:
             state: dict[bytes, int] = self._client.folder_status(folder, ["UIDVALIDITY", "UIDNEXT"])
+        except IMAPClientAbortError:
+            raise
         except IMAPClientError as refused:
             known = self.folders()
             if folder.upper() == "INBOX" or folder in known:
                 raise
-            there = ", ".join(known) or "none"
-            missing = f"{self._host}: there is no folder {folder!r}; there are: {there}"
+            there = ", ".join(clean(name) for name in known[:FOLDERS_NAMED]) or "none"
+            more = f" and {len(known) - FOLDERS_NAMED} more" if len(known) > FOLDERS_NAMED else ""
+            missing = f"{self._host}: there is no folder {folder!r}; there are: {there}{more}"
             raise ServerTrouble(missing, is_temporary=False) from refused
         return state
 
@@ -138,52 +147,70 @@ class Session:
         answer = self._client.select_folder(folder, readonly=True)
         if b"UIDVALIDITY" not in answer:
             raise ServerTrouble(f"{self._host}: folder {folder} has no UIDVALIDITY", is_temporary=False)
-        return int(answer[b"UIDVALIDITY"]), int(answer.get(b"UIDNEXT", 1))
+        return int(answer[b"UIDVALIDITY"]), int(answer.get(b"UIDNEXT", 0))
 
     def _search_above(self, last_uid: int) -> list[int]:
-        found = self._client.search(["UID", f"{last_uid + 1}:*"])
-        return sorted({int(uid) for uid in found if uid > last_uid})
+        return [uid for uid in self._found(["UID", f"{last_uid + 1}:*"]) if uid > last_uid]
 
     def _search_since(self, position: Position, since: date) -> list[int]:
         """By date; one day more where UIDs have changed, since a server's day need not be ours."""
         if position.last_date is not None:
             since = max(since, (position.last_date - timedelta(days=1)).date())
-        return sorted({int(uid) for uid in self._client.search(["SINCE", since])})
+        return self._found(["SINCE", since])
+
+    def _found(self, criteria: list[object], within: Sequence[int] | None = None) -> list[int]:
+        """The UIDs that match, ascending."""
+        found = {int(uid) for uid in self._client.search(criteria)}
+        return sorted(found if within is None else found.intersection(within))
 
     def _fetch(
-        self, folder: str, uidvalidity: int, uids: Sequence[int], max_size: int
+        self, folder: str, uidvalidity: int, uids: Sequence[int], max_size: int, undated: datetime
     ) -> Iterator[tuple[list[RawMessage], int]]:
         """The messages in batches, each with the last UID that it accounts for, holes included."""
-        about = self._client.fetch(uids, ["UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE"])
-        for some in _batches(uids, {uid: int(about[uid][b"RFC822.SIZE"]) for uid in uids if uid in about}):
-            there = [uid for uid in some if uid in about]
-            small = [uid for uid in there if about[uid][b"RFC822.SIZE"] <= max_size]
-            raws = self._bodies(small, "BODY.PEEK[]", b"BODY[]")
-            raws |= self._bodies(
-                [uid for uid in there if uid not in set(small)], "BODY.PEEK[HEADER]", b"BODY[HEADER]"
-            )
+        about = self._client.about(uids)
+        for some in _batches(uids, {uid: one.size for uid, one in about.items()}):
+            raws = self._bodies({uid: about[uid].size for uid in some if uid in about}, max_size)
+            withheld = self._still_there([uid for uid in some if uid not in raws])
             messages = [
                 RawMessage(
                     folder,
                     uidvalidity,
                     uid,
-                    tuple(flag.decode("ascii", "replace") for flag in about[uid][b"FLAGS"]),
-                    _aware(about[uid][b"INTERNALDATE"]),
-                    raws[uid],
-                    int(about[uid][b"RFC822.SIZE"]),
-                    about[uid][b"RFC822.SIZE"] > max_size,
+                    about[uid].flags,
+                    _aware(about[uid].internal_date or undated),
+                    raw,
+                    about[uid].size,
+                    about[uid].size > max_size,
                 )
-                for uid in there
-                if uid in raws
+                for uid, raw in raws.items()
+                if not withheld or uid < withheld[0]
             ]
-            yield messages, some[-1]
+            yield messages, withheld[0] - 1 if withheld else some[-1]
+            if withheld:
+                raise ServerTrouble(
+                    f"{self._host}: folder {folder}: the server does not give out the message with UID "
+                    f"{withheld[0]}; move it to another folder if this goes on"
+                )
 
-    def _bodies(self, uids: Sequence[int], asked: str, given: bytes) -> dict[int, bytes]:
+    def _bodies(self, sizes: Mapping[int, int], max_size: int) -> dict[int, bytes]:
+        """The messages of these sizes, by UID in ascending order; of those that are too large the header."""
+        from espomail.intake.wire import HEADER, MOST_HEADER_BYTES, WHOLE
+
+        small = [uid for uid, size in sizes.items() if size <= max_size]
+        large = [uid for uid, size in sizes.items() if size > max_size]
+        expected = sum(sizes[uid] for uid in small)
+        left_s = max(0.0, self._deadline - time.monotonic()) + GRACE_S
+        self._watch.allow(max(left_s, expected / SLOWEST_BYTES_PER_S))
+        raws = self._client.bodies(small, WHOLE, expected)
+        raws |= self._client.bodies(large, HEADER, len(large) * MOST_HEADER_BYTES)
+        return {uid: raws[uid] for uid in sizes if uid in raws}
+
+    def _still_there(self, uids: Sequence[int]) -> list[int]:
+        """Those that are no holes: the server has them, though it has not given them out."""
         if not uids:
-            return {}
-        answers: dict[int, dict[bytes, Any]] = self._client.fetch(uids, [asked])
-        # A server answers NIL for an empty message.
-        return {uid: answers[uid][given] or b"" for uid in uids if given in answers.get(uid, {})}
+            return []
+        self._client.noop()  # lets the server forget what was deleted since the folder was selected
+        return self._found(["UID", ",".join(map(str, uids))], within=uids)
 
     # --- changing
 
@@ -257,13 +284,7 @@ def _aware(moment: datetime) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def _cut(client: "IMAPClient") -> None:
-    """End a connection from another thread: whoever reads from it gets an error at once."""
-    with suppress(OSError):
-        client.socket().shutdown(socket.SHUT_RDWR)
-
-
-def _leave(client: "IMAPClient") -> None:
+def _leave(client: "Client") -> None:
     """Say goodbye, if the server still listens; that it does not is no trouble any more."""
     try:
         with told_as_trouble("leaving"):

@@ -86,9 +86,10 @@ def test_message_that_nobody_asked_for_is_passed_over(server):
     assert [(message.uid, message.raw) for message in fetched(server)] == [(1, b"xyz")]
 
 
-def test_message_that_vanishes_meanwhile_is_a_hole(server):
+def test_message_that_the_server_has_but_does_not_give_out_is_not_taken_for_a_deleted_one(server):
     server.answers("BODY", b"{tag} OK nothing\r\n")
-    assert fetched(server) == []
+    with pytest.raises(ServerTrouble, match="does not give out the message with UID 1"):
+        fetched(server)
 
 
 def test_message_that_is_nil_is_empty(server):

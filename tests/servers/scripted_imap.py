@@ -26,6 +26,7 @@ ANSWERS = {
     "ABOUT": b'* 1 FETCH (UID 1 FLAGS () INTERNALDATE "24-Nov-2026 10:00:00 +0000" RFC822.SIZE 44)\r\n'
     b"{tag} OK done\r\n",
     "BODY": b"* 1 FETCH (UID 1 BODY[] {%d}\r\n%s)\r\n{tag} OK done\r\n" % (len(MESSAGE), MESSAGE),
+    "NOOP": b"{tag} OK done\r\n",
     "LOGOUT": b"* BYE\r\n{tag} OK done\r\n",
 }
 

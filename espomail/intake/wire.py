@@ -1,0 +1,146 @@
+"""The wire to an IMAP server: imapclient's client, over a connection that is watched and has its limits."""
+
+import imaplib
+import re
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from imapclient import IMAPClient
+from imapclient.datetime_util import parse_to_datetime
+from imapclient.response_parser import parse_fetch_response
+
+from espomail.config.schema import Imap
+from espomail.reach import Watch
+
+# A search over a large folder answers with one line of all its UIDs; imaplib takes a million bytes at most.
+imaplib._MAXLINE = 64 * 1024**2  # type: ignore[attr-defined]
+
+ANSWER_BYTES: Final = 16 * 1024**2  # all literals of one answer, beyond the messages that it was asked for
+
+WHOLE: Final = ("BODY.PEEK[]", b"BODY[]")  # what is asked for, and its name in the answer
+MOST_HEADER_BYTES: Final = 1024**2
+HEADER: Final = (f"BODY.PEEK[HEADER]<0.{MOST_HEADER_BYTES}>", b"BODY[HEADER]<0>")  # it may be endless too
+
+_USUAL_ABOUT: Final = re.compile(
+    rb'\d+ \(UID (\d+) FLAGS \(([^()"{]*)\) INTERNALDATE "([^"\\]*)" RFC822\.SIZE (\d+)\)'
+)
+_USUAL: Final = re.compile(rb"\d+ \(UID (\d+) (BODY\[[A-Z]*\](?:<0>)?) \{\d+\}")
+
+
+class About(msgspec.Struct, frozen=True):
+    """What a server says about a message, short of the message itself."""
+
+    flags: tuple[str, ...]
+    internal_date: datetime | None  # with the server's time zone; None where it cannot be read
+    size: int
+
+
+class Connection(imaplib.IMAP4):
+    """imaplib's connection, under watch from its first byte, that reads no more than there is room for."""
+
+    def __init__(self, imap: Imap, context: ssl.SSLContext | None, timeout_s: float, watch: Watch) -> None:
+        self.room_bytes = ANSWER_BYTES
+        self._context = context
+        watch.over(self)
+        super().__init__(imap.host, imap.port or 0, timeout_s)
+
+    def _create_socket(self, timeout: float | None) -> Any:
+        bare = super()._create_socket(timeout)  # type: ignore[misc]
+        return bare if self._context is None else self._context.wrap_socket(bare, server_hostname=self.host)
+
+    def read(self, size: int) -> bytes:
+        """A literal. Its announced size is a stranger's word, and memory would be set aside for it."""
+        self.room_bytes -= size
+        if self.room_bytes < 0:
+            raise self.abort(f"a literal of {size} bytes is more than was asked for")
+        return super().read(size)
+
+
+class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
+    """imapclient's client over such a connection."""
+
+    def __init__(self, imap: Imap, context: ssl.SSLContext | None, timeout_s: float, watch: Watch) -> None:
+        self._wire = (imap, context, timeout_s, watch)
+        super().__init__(imap.host, port=imap.port, ssl=context is not None, timeout=timeout_s)
+        self.normalise_times = False  # INTERNALDATE with its own time zone
+        self._imap.debug = 0  # imapclient sets 5, for which imaplib writes out every message as a repr
+
+    def _create_IMAP4(self) -> Connection:  # noqa: N802  # imapclient's name
+        return Connection(*self._wire)
+
+    def about(self, uids: Sequence[int]) -> dict[int, About]:
+        """Flags, date and size of those of these messages that are there."""
+        found: dict[int, About] = {}
+        unusual = []
+        for piece in self._fetched(uids, "FLAGS INTERNALDATE RFC822.SIZE"):
+            usual = _USUAL_ABOUT.fullmatch(piece) if isinstance(piece, bytes) else None
+            if usual is None:
+                unusual.append(piece)
+                continue
+            uid, flags, date, size = usual.groups()
+            found[int(uid)] = _about(flags.split(), _moment(date), size)
+        for uid, data in _parsed(unusual).items():
+            if b"RFC822.SIZE" in data:
+                found[uid] = _about(data[b"FLAGS"], data[b"INTERNALDATE"], data[b"RFC822.SIZE"])
+        return {uid: found[uid] for uid in uids if uid in found}
+
+    def bodies(self, uids: Sequence[int], part: tuple[str, bytes], size_bytes: int) -> dict[int, bytes]:
+        """`WHOLE` or `HEADER` of these messages, flags untouched; `size_bytes`: what is expected altogether.
+
+        Where the answer has the usual shape, literals are taken as imaplib gives them: imapclient goes
+        through an answer byte by byte.
+        """
+        asked, given = part
+        found: dict[int, bytes] = {}
+        unusual = []
+        with self._room_for(size_bytes):
+            pieces = iter(self._fetched(uids, asked))
+        for piece in pieces:
+            usual = _USUAL.fullmatch(piece[0]) if isinstance(piece, tuple) else None
+            if usual is None:
+                unusual.append(piece)
+            elif (end := next(pieces, b"")) == b")" and usual[2] == given:
+                found[int(usual[1])] = piece[1]
+            else:
+                unusual += [piece, end]
+        for uid, data in _parsed(unusual).items():
+            if given in data:
+                found[uid] = data[given] or b""  # a server answers NIL for an empty message
+        return {uid: found[uid] for uid in uids if uid in found}
+
+    def _fetched(self, uids: Sequence[int], items: str) -> list[Any]:
+        """A FETCH's answer as imaplib gives it: lines, and pairs of a line's beginning and its literal."""
+        if not uids:
+            return []
+        status, answer = self._imap.uid("FETCH", ",".join(map(str, uids)), f"(UID {items})")
+        self._checkok("fetch", status, answer)
+        return [] if answer == [None] else list(answer)
+
+    @contextmanager
+    def _room_for(self, size_bytes: int) -> Iterator[None]:
+        """Room for messages of so many bytes; servers that do not count exactly may be wrong by as much."""
+        self._imap.room_bytes = ANSWER_BYTES + 2 * size_bytes
+        try:
+            yield
+        finally:
+            self._imap.room_bytes = ANSWER_BYTES
+
+
+def _about(flags: Sequence[bytes], internal_date: datetime | None, size: bytes | int) -> About:
+    return About(tuple(flag.decode("ascii", "replace") for flag in flags), internal_date, int(size))
+
+
+def _moment(text: bytes) -> datetime | None:
+    try:
+        moment: datetime = parse_to_datetime(text, normalise=False)
+    except ValueError:
+        return None
+    return moment
+
+
+def _parsed(pieces: list[Any]) -> dict[int, dict[bytes, Any]]:
+    return dict(parse_fetch_response(pieces, normalise_times=False)) if pieces else {}
