@@ -19,8 +19,8 @@ from espomail.intake.ahead import ahead
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.journal import Kept
 from espomail.intake.lock import run_lock
-from espomail.intake.reader import Reader
-from espomail.intake.settle import Pace, Settled, preview, settle_kept, settle_waiting
+from espomail.intake.reader import Reader, Unreadable
+from espomail.intake.settle import Pace, Settled, preview, settle_kept, settle_left_over
 from espomail.intake.tally import Tally
 from espomail.mail import templating
 from espomail.mail.reading import Reading
@@ -165,7 +165,7 @@ class Run:
             limit=most,
             max_size=mailbox.imap.max_size,
         )
-        in_hand: deque[tuple[list[Kept], Callable[[], list[Reading]]]] = deque()
+        in_hand: deque[tuple[list[Kept], Callable[[], Sequence[Reading | Unreadable]]]] = deque()
         try:
             with ahead(batches) as downloaded:
                 for batch in downloaded:
@@ -185,18 +185,20 @@ class Run:
             while in_hand:
                 self.settle(*in_hand.popleft())
 
-    def settle(self, kept: Sequence[Kept], readings: Callable[[], Sequence[Reading]]) -> None:
+    def settle(self, kept: Sequence[Kept], readings: Callable[[], Sequence[Reading | Unreadable]]) -> None:
         """Decide messages that are kept, once they are read."""
         for settled in settle_kept(kept, readings(), self.context, self.pace):
             self.count(settled)
 
     def settle_left_over(self) -> None:
         """Decide what an earlier run has kept and died over."""
-        for settled in settle_waiting(self.context, self.pace, list(self.tallies)):
+        for settled in settle_left_over(
+            self.context, self.pace, list(self.tallies), self.reader, self.is_over
+        ):
             self.count(settled)
 
     def count(self, settled: Settled) -> None:
-        self.news += self.tallies[settled.arrival.mailbox.key].count(settled)
+        self.news += self.tallies[settled.mailbox].count(settled)
 
     def preview(self) -> None:
         """Decide what was kept and what was fetched, and write nothing."""

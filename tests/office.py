@@ -15,7 +15,8 @@ from espomail.crm.context import Context
 from espomail.crm.loading import rows_of
 from espomail.intake import journal
 from espomail.intake.messages import Position, RawMessage
-from espomail.intake.settle import Pace, Settled, settle_waiting
+from espomail.intake.reader import Reader, read_all
+from espomail.intake.settle import Pace, Settled, settle_kept, settle_left_over
 from espomail.mail import templating
 from espomail.store import connection, write
 from espomail.store.changes import Changes, add
@@ -112,10 +113,16 @@ class Office:
             self.uid += 1
             received = at or self.now - timedelta(minutes=5)
             messages.append(RawMessage(folder, 7, self.uid, (), received, raw, len(raw)))
-        journal.keep(mailbox, messages, Position(folder, 7, self.uid))
+        kept = journal.keep(mailbox, messages, Position(folder, 7, self.uid))
         pace = Pace(batch)
         pace.learn = lambda mails, took_s: None  # type: ignore[method-assign]  # the size is the test's
-        return list(settle_waiting(self.context, pace, list(self.config.mailboxes)))
+        return list(settle_kept(kept, read_all(kept), self.context, pace))
+
+    def try_again(self) -> list[Settled]:
+        """What the beginning of the next run does: decide what is left over."""
+        mailboxes = list(self.config.mailboxes)
+        with Reader() as reader:
+            return list(settle_left_over(self.context, Pace(), mailboxes, reader, lambda: False))
 
     def write(self, changes: Changes) -> None:
         with connection.writing():

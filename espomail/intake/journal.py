@@ -18,6 +18,8 @@ from espomail.store.connection import writing
 from espomail.store.ids import Ids
 from espomail.store.models import FolderPosition, Journal
 
+MOST_TRIES = 3
+
 
 class Kept(msgspec.Struct, frozen=True):
     """A message of the journal that waits for its decision."""
@@ -31,6 +33,7 @@ class Kept(msgspec.Struct, frozen=True):
     size: int
     is_partial: bool
     raw: bytes
+    tries: int = 1  # the number of this try to decide it
 
 
 def unkept(mailbox: str, message: RawMessage) -> Kept:
@@ -78,17 +81,35 @@ def waiting(mailboxes: Iterable[str], limit: int, max_bytes: int) -> list[Kept]:
     """
     found: list[Kept] = []
     size = 0
-    for entry in _waiting_rows(mailboxes, limit):
+    is_waiting = (Journal.outcome == "new") & Journal.mailbox.in_(list(mailboxes))
+    for entry in _rows_with_bytes(is_waiting, limit):
         size += entry["size"]
         if found and size > max_bytes:
             break
-        found.append(_kept(entry))
+        found.append(_kept(entry, tries=entry["tries"] + 1))
     return found
 
 
-def park(entry_id: int, error: str, *, now: datetime) -> Changes:
-    """Set a message aside in quarantine, raw, for an operator to look at."""
-    return (change(Journal, entry_id, outcome="quarantined", error=error, decided_at=now),)
+def left_over(mailboxes: Iterable[str]) -> list[int]:
+    """The entries that an earlier run has kept and not decided: it died, or their rules raised."""
+    rows = Journal.select(Journal.id).where(Journal.outcome == "new", Journal.mailbox.in_(list(mailboxes)))
+    return [row.id for row in rows.order_by(Journal.id)]
+
+
+def begin_try(entry_id: int) -> Kept:
+    """The message, for one more try, which is committed before it begins: the program may die of it."""
+    row = next(_rows_with_bytes(Journal.id == entry_id))
+    kept = _kept(row, tries=row["tries"] + 1)
+    with writing():
+        write.apply((change(Journal, entry_id, tries=kept.tries),))
+    return kept
+
+
+def fail(entry_id: int, tries: int, report: str, *, now: datetime) -> Changes:
+    """Leave a message for another try by the next run; after the last one park it, raw, for an operator."""
+    if tries < MOST_TRIES:
+        return (change(Journal, entry_id, tries=tries, error=report),)
+    return (change(Journal, entry_id, outcome="quarantined", tries=tries, error=report, decided_at=now),)
 
 
 def retry(entry_id: int) -> Changes:
@@ -148,19 +169,13 @@ def _rows(entry: Kept, message: RawMessage, data: bytes) -> Changes:
     )
 
 
-def _waiting_rows(mailboxes: Iterable[str], limit: int) -> Iterator[dict[str, Any]]:
-    query = (
-        Journal.select(Journal, models.RawMessage.data)
-        .join(models.RawMessage)
-        .where(Journal.outcome == "new", Journal.mailbox.in_(list(mailboxes)))
-        .order_by(Journal.id)
-        .limit(limit)
-    )
-    rows: Iterator[dict[str, Any]] = query.dicts().iterator()
+def _rows_with_bytes(condition: Any, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    query = Journal.select(Journal, models.RawMessage.data).join(models.RawMessage).where(condition)
+    rows: Iterator[dict[str, Any]] = query.order_by(Journal.id).limit(limit).dicts().iterator()
     return rows
 
 
-def _kept(row: dict[str, Any]) -> Kept:
+def _kept(row: dict[str, Any], *, tries: int) -> Kept:
     return Kept(
         id=row["id"],
         raw_id=row["raw_message"],
@@ -171,4 +186,5 @@ def _kept(row: dict[str, Any]) -> Kept:
         size=row["size"],
         is_partial=row["is_partial"],
         raw=decompress(row["data"]),
+        tries=tries,
     )

@@ -1,27 +1,46 @@
-"""Reading kept messages: in a process of its own while many come in, here and now when few do."""
+"""Reading kept messages: in a process of its own while many come in, here and now when few do.
+
+Reading cannot raise, but C code can hang or take all memory, and no alarm of ours would stop it. A batch that
+the reading process has died over is read again, each message alone in a process under limits.
+"""
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
 from espomail.intake.journal import Kept
 from espomail.mail.reading import Reading, read
 
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext
+
 WORTH_A_PROCESS: Final = 100  # messages; starting a process takes as long as reading so many
 
+MEMORY_BYTES: Final = 1024**3  # for reading one message alone, and for each of its bytes as many more:
+MEMORY_PER_BYTE: Final = 20
+PROCESSOR_S: Final = 60
+
 _decoder = msgspec.msgpack.Decoder(list[Reading])
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """A message that nothing could be made of within the limits."""
+
+    because: str
 
 
 class Reader:
     """Reads batches of messages while the caller does something else. Close it, or use it in a `with`."""
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: ProcessPoolExecutor | None = None  # reads batches
+        self._cell: ProcessPoolExecutor | None = None  # reads one message at a time, under limits
 
     def __enter__(self) -> Self:
         return self
@@ -29,28 +48,44 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._cell):
+            if pool is not None:
+                pool.shutdown(wait=False, cancel_futures=True)
 
-    def start(self, kept: Sequence[Kept], *, more: int = 0) -> Callable[[], list[Reading]]:
+    def start(self, kept: Sequence[Kept], *, more: int = 0) -> "Callable[[], Sequence[Reading | Unreadable]]":
         """Begin to read; the function that is given back waits for the readings, in the same order.
 
         `more` is how many messages are known to come.
         """
         is_worth_it = len(kept) + more >= WORTH_A_PROCESS and (os.cpu_count() or 1) > 1
         if self._pool is None and is_worth_it:
-            self._pool = _new_pool()
+            self._pool = ProcessPoolExecutor(max(1, (os.cpu_count() or 2) - 1), _context())
         if self._pool is None:
             return lambda: read_all(kept)
         future = self._pool.submit(_read_far, [(one.raw, one.is_partial) for one in kept])
         return lambda: self._result(future, kept)
 
-    def _result(self, future: "Future[bytes]", kept: Sequence[Kept]) -> list[Reading]:
+    def _result(self, future: "Future[bytes]", kept: Sequence[Kept]) -> Sequence[Reading | Unreadable]:
         try:
             return _decoder.decode(future.result())
-        except BrokenProcessPool:
+        except (BrokenProcessPool, MemoryError):
             self._pool = None
-            return read_all(kept)
+            return [self.read_alone(one) for one in kept]
+
+    def read_alone(self, kept: Kept) -> Reading | Unreadable:
+        """Read one message under limits of memory and processor time, in a process that may die of it."""
+        if self._cell is None:
+            self._cell = ProcessPoolExecutor(1, _context())
+        memory_bytes = MEMORY_BYTES + MEMORY_PER_BYTE * len(kept.raw)
+        try:
+            return _decoder.decode(
+                self._cell.submit(_read_limited, kept.raw, kept.is_partial, memory_bytes).result()
+            )[0]
+        except BrokenProcessPool:
+            self._cell = None
+            return Unreadable("reading it has killed the process that read it, or taken a minute")
+        except MemoryError:
+            return Unreadable(f"reading it takes more than {memory_bytes // 1024**2} MB of memory")
 
 
 def read_all(kept: Sequence[Kept]) -> list[Reading]:
@@ -58,13 +93,24 @@ def read_all(kept: Sequence[Kept]) -> list[Reading]:
     return [read(one.raw, is_partial=one.is_partial) for one in kept]
 
 
-def _new_pool() -> ProcessPoolExecutor:
+def _context() -> "ForkServerContext":
     import multiprocessing
 
     # A fork would copy our threads' locks and the database's connection.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["espomail.intake.reader"])
-    return ProcessPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) - 1), mp_context=context)
+    return context
+
+
+def _read_limited(raw: bytes, is_partial: bool, memory_bytes: int) -> bytes:
+    """In the other process: what is over the limits raises MemoryError, or ends the process."""
+    import resource
+
+    used_s = int(time.process_time())
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (used_s + PROCESSOR_S, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, resource.RLIM_INFINITY))
+    return _read_far([(raw, is_partial)])
 
 
 def _read_far(messages: Sequence[tuple[bytes, bool]]) -> bytes:

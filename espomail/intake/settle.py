@@ -3,9 +3,9 @@
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from peewee import DataError, IntegrityError, InterfaceError
 
@@ -15,17 +15,26 @@ from espomail.crm.context import Context
 from espomail.crm.loading import load
 from espomail.intake import journal
 from espomail.intake.journal import Kept
-from espomail.intake.reader import read_all
-from espomail.mail.reading import Reading
+from espomail.intake.reader import Reader, Unreadable
+from espomail.mail.reading import Reading, read
 from espomail.pipeline.decide import Failure, Outcome, decide_all
 from espomail.store import write
 from espomail.store.changes import Changes
 from espomail.store.connection import writing
 from espomail.store.ids import Ids
 
-Settled = Outcome | Failure
 
-MAX_BYTES_PER_BATCH = 16 * 1024**2
+class Failed(NamedTuple):
+    """A message that could not be decided: it waits for another try, or is parked after the last one."""
+
+    mailbox: str
+    folder: str
+    entry: int  # in the journal
+    error: str  # one line
+    is_parked: bool
+
+
+Settled = Outcome | Failed
 
 FAULTS_OF_A_MAIL = (DataError, IntegrityError, InterfaceError, OverflowError, TypeError, ValueError)
 """What is said of a row that the database will not take. A full disk or a lock is no mail's fault."""
@@ -48,25 +57,39 @@ class Pace:
             self.size = min(self.MOST, self.size * 2)
 
 
-def settle_waiting(context: Context, pace: Pace, mailboxes: Sequence[str]) -> Iterator[Settled]:
-    """Decide every message of these mailboxes that waits in the journal: what a run that died has left."""
-    while batch := journal.waiting(mailboxes, pace.size, MAX_BYTES_PER_BATCH):
-        yield from settle_kept(batch, read_all(batch), context, pace)
+def settle_left_over(
+    context: Context, pace: Pace, mailboxes: Sequence[str], reader: Reader, is_over: Callable[[], bool]
+) -> Iterator[Settled]:
+    """Decide what an earlier run has kept and not decided, each message alone: one may have killed it."""
+    for entry in journal.left_over(mailboxes):
+        if is_over():
+            return
+        kept = journal.begin_try(entry)
+        if kept.tries > journal.MOST_TRIES:
+            yield _fail(kept, "the program has died over it", context)
+        else:
+            yield from settle_kept([kept], [reader.read_alone(kept)], context, pace)
 
 
 def settle_kept(
-    kept: Sequence[Kept], readings: Sequence[Reading], context: Context, pace: Pace
+    kept: Sequence[Kept], readings: Sequence[Reading | Unreadable], context: Context, pace: Pace
 ) -> Iterator[Settled]:
     """Decide messages that are kept and read, in batches as large as the pace says."""
-    arrivals = deque(map(partial(arrival_of, config=context.config), kept, readings))
-    while arrivals:
-        yield from settle([arrivals.popleft() for _ in range(min(pace.size, len(arrivals)))], context, pace)
+    waiting = deque(zip(kept, readings, strict=True))
+    while waiting:
+        some = [waiting.popleft() for _ in range(min(pace.size, len(waiting)))]
+        for one, reading in some:
+            if isinstance(reading, Unreadable):
+                yield _fail(one, reading.because, context)
+        readable = [(one, reading) for one, reading in some if isinstance(reading, Reading)]
+        yield from settle(readable, context, pace)
 
 
 def preview(kept: Sequence[Kept], context: Context) -> list[Settled]:
     """What would become of these messages, each knowing of those before it; nothing is written."""
-    arrivals = list(map(partial(arrival_of, config=context.config), kept, read_all(kept)))
-    return list(decide_all(arrivals, load(arrivals, context, Ids.load())))
+    arrivals = [arrival_of(one, read(one.raw, is_partial=one.is_partial), context.config) for one in kept]
+    settled = decide_all(arrivals, load(arrivals, context, Ids.load()))
+    return [_told(one, by_itself, context)[0] for one, by_itself in zip(kept, settled, strict=True)]
 
 
 def arrival_of(kept: Kept, reading: Reading, config: Config) -> Arrival:
@@ -83,34 +106,45 @@ def arrival_of(kept: Kept, reading: Reading, config: Config) -> Arrival:
     )
 
 
-def settle(arrivals: Sequence[Arrival], context: Context, pace: Pace) -> list[Settled]:
-    """Decide and write one batch. When the write fails for a reason in one mail, only that one is parked."""
+def settle(readable: Sequence[tuple[Kept, Reading]], context: Context, pace: Pace) -> list[Settled]:
+    """Decide and write one batch. When the write fails for a reason in one mail, only that one fails."""
     try:
-        return _decide_and_write(arrivals, context, pace)
+        return _decide_and_write(readable, context, pace)
     except FAULTS_OF_A_MAIL as fault:
-        if len(arrivals) == 1:
-            return [_park(arrivals[0], fault, context)]
-        return [one for arrival in arrivals for one in settle([arrival], context, pace)]
+        if len(readable) == 1:
+            return [_fail(readable[0][0], "".join(traceback.format_exception(fault)), context)]
+        return [one for alone in readable for one in settle([alone], context, pace)]
 
 
-def _decide_and_write(arrivals: Sequence[Arrival], context: Context, pace: Pace) -> list[Settled]:
+def _decide_and_write(
+    readable: Sequence[tuple[Kept, Reading]], context: Context, pace: Pace
+) -> list[Settled]:
+    arrivals = [arrival_of(kept, reading, context.config) for kept, reading in readable]
     with writing():
         began = time.monotonic()
         desk = load(arrivals, context, Ids.load())
-        settled = list(decide_all(arrivals, desk))
-        write.apply(chain(*(_changes_of(one, context) for one in settled), desk.id_changes()))
+        told = [
+            _told(kept, decided, context)
+            for (kept, _), decided in zip(readable, decide_all(arrivals, desk), strict=True)
+        ]
+        write.apply(chain(*(changes for _, changes in told), desk.id_changes()))
     pace.learn(len(arrivals), time.monotonic() - began)
-    return settled
+    return [settled for settled, _ in told]
 
 
-def _changes_of(settled: Settled, context: Context) -> Changes:
-    if isinstance(settled, Outcome):
-        return settled.changes
-    return journal.park(settled.arrival.journal_id, settled.report, now=context.now)
+def _told(kept: Kept, decided: Outcome | Failure, context: Context) -> tuple[Settled, Changes]:
+    """What has become of a message, and what is to be written of it."""
+    if isinstance(decided, Outcome):
+        return decided, decided.changes
+    return _failed(kept, decided.report), journal.fail(kept.id, kept.tries, decided.report, now=context.now)
 
 
-def _park(arrival: Arrival, fault: Exception, context: Context) -> Failure:
-    failure = Failure(arrival, f"{type(fault).__name__}: {fault}", "".join(traceback.format_exception(fault)))
+def _fail(kept: Kept, report: str, context: Context) -> Failed:
     with writing():
-        write.apply(_changes_of(failure, context))
-    return failure
+        write.apply(journal.fail(kept.id, kept.tries, report, now=context.now))
+    return _failed(kept, report)
+
+
+def _failed(kept: Kept, report: str) -> Failed:
+    error = report.strip().splitlines()[-1]
+    return Failed(kept.mailbox, kept.folder, kept.id, error, kept.tries >= journal.MOST_TRIES)

@@ -2,8 +2,7 @@
 
 from collections import Counter
 
-from espomail.intake.settle import Settled
-from espomail.pipeline.decide import Failure
+from espomail.intake.settle import Failed, Settled
 from espomail.report import MailboxReport
 
 
@@ -21,9 +20,9 @@ class Tally:
 
     def count(self, settled: Settled) -> list[str]:
         """Count one mail; gives what people are to be told of it."""
-        if isinstance(settled, Failure):
-            self._results["quarantined"] += 1
-            return [_parked(self.mailbox, settled)]
+        if isinstance(settled, Failed):
+            self._results["quarantined" if settled.is_parked else "retrying"] += 1
+            return [_parked(settled)] if settled.is_parked else []
         self._results[settled.result] += 1
         self._cases_created += settled.made_case
         self._cases_updated += settled.joined_case
@@ -44,6 +43,7 @@ class Tally:
             skipped=results["skipped"],
             own=results["own"],
             quarantined=results["quarantined"],
+            retrying=results["retrying"],
             cases_created=self._cases_created,
             cases_updated=self._cases_updated,
             auto_replies=self._auto_replies,
@@ -51,7 +51,6 @@ class Tally:
         )
 
 
-def _parked(mailbox: str, failure: Failure) -> str:
-    entry = failure.arrival.journal_id
-    where = f"mailbox {mailbox}, folder {failure.arrival.folder}"
-    return f"{where}: a message is parked: {failure.error}; see: espomail quarantine show {entry}"
+def _parked(failed: Failed) -> str:
+    where = f"mailbox {failed.mailbox}, folder {failed.folder}"
+    return f"{where}: a message is parked: {failed.error}; see: espomail quarantine show {failed.entry}"

@@ -28,6 +28,10 @@ class Outcome(NamedTuple):
     is_answered: bool
     warnings: tuple[str, ...]
 
+    @property
+    def mailbox(self) -> str:
+        return self.arrival.mailbox.key
+
 
 class Failure(NamedTuple):
     """A mail whose rules raised. `error` is one line, `report` the whole traceback."""

@@ -67,9 +67,18 @@ def test_waiting_messages_come_in_order_and_not_more_than_fit(office):
     assert journal.waiting(["other"], 5, 10**6) == []
 
 
+def test_message_is_parked_when_its_tries_are_used_up(office):
+    (kept,) = journal.keep("support", [message(office, 1)], Position("INBOX", 7, 1))
+    office.write(journal.fail(kept.id, 2, "x", now=office.now))
+    assert journal.left_over(["support"]) == [kept.id]
+    assert journal.begin_try(kept.id).tries == 3
+    office.write(journal.fail(kept.id, 3, "x", now=office.now))
+    assert journal.left_over(["support"]) == []
+
+
 def test_parked_message_waits_no_longer_until_it_is_retried_by_hand(office):
     (kept,) = journal.keep("support", [message(office, 1)], Position("INBOX", 7, 1))
-    office.write(journal.park(kept.id, "ValueError: x", now=office.now))
+    office.write(journal.fail(kept.id, 3, "ValueError: x", now=office.now))
     assert journal.waiting(["support"], 5, 10**6) == []
     office.write(journal.retry(kept.id))
     assert [one.id for one in journal.waiting(["support"], 5, 10**6)] == [kept.id]
@@ -84,5 +93,5 @@ def test_dropped_message_leaves_its_outcome_and_no_bytes(office):
 
 def test_nothing_is_kept_of_a_transaction_that_is_not_committed(office):
     with pytest.raises(RuntimeError), writing():
-        write.apply(journal.park(1, "x", now=office.now))
+        write.apply(journal.fail(1, 3, "x", now=office.now))
         raise RuntimeError

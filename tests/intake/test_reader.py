@@ -1,5 +1,12 @@
 """Reading in another process gives what reading here gives."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
 from espomail.intake import reader as reader_module
 from espomail.intake.journal import Kept
 from espomail.intake.reader import Reader, read_all
@@ -20,6 +27,56 @@ def test_many_messages_are_read_in_another_process_with_the_same_result(monkeypa
         assert reader.start(KEPT)() == read_all(KEPT)
         assert reader._pool is not None
         assert reader.start(KEPT[:3])() == read_all(KEPT[:3])
+
+
+@pytest.mark.parametrize(
+    ("disaster", "said"),
+    [
+        ("os._exit(7)", "has killed the process"),
+        ("bytearray(64 * 1024**3)", "of memory"),
+        ("os.kill(os.getpid(), 9)", "has killed the process"),
+    ],
+)
+def test_message_that_ends_the_process_that_reads_it_is_told_from_the_others(tmp_path, disaster, said):
+    """In a program of its own, whose reader meets with a disaster in one message."""
+    program = """
+import os
+from espomail.intake import reader
+from tests.intake.test_reader import KEPT
+if __name__ == "__main__":
+    import multiprocessing
+    context = multiprocessing.get_context("forkserver")
+    reader._context = lambda: context
+    context.set_forkserver_preload(["disaster"])
+    with reader.Reader() as reading:
+        for result in reading.start(KEPT)():
+            if isinstance(result, reader.Unreadable):
+                print(result.because)
+"""
+    disaster_module = f"""
+import os
+from espomail.intake import reader
+whole = reader.read
+def read(raw, *, is_partial):
+    if "Grüße 66".encode() in raw:
+        {disaster}
+    return whole(raw, is_partial=is_partial)
+reader.read = read
+"""
+    (tmp_path / "disaster.py").write_text(disaster_module)
+    (tmp_path / "program.py").write_text(program)
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, tmp_path / "program.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{root}"},
+    )
+    assert done.returncode == 0, done.stderr
+    (told,) = done.stdout.splitlines()
+    assert said in told
 
 
 def test_process_that_dies_takes_no_message_with_it(monkeypatch):

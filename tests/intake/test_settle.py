@@ -2,13 +2,15 @@
 
 import pytest
 
-from espomail.intake.settle import Pace
+from espomail.intake import journal
+from espomail.intake.messages import Position, RawMessage
+from espomail.intake.settle import Failed, Pace
 from espomail.pipeline import decide as decide_module
-from espomail.pipeline.decide import Failure
 from espomail.pipeline.email_to_case import make_or_join_case
 from espomail.pipeline.way import Step
 from espomail.store.changes import add
-from espomail.store.models import Case, Email, EmailTeam, Journal, Note, Outbox, RawMessage
+from espomail.store.models import Case, Email, EmailTeam, Journal, Note, Outbox
+from espomail.store.models import RawMessage as StoredRaw
 from tests.office import mail
 
 
@@ -36,34 +38,59 @@ def row_that_points_at_nothing(way):
 
 @pytest.mark.parametrize("step", [boom, row_that_points_at_nothing])
 @pytest.mark.parametrize("batch", [1, 2, 400])
-def test_mail_that_breaks_the_rules_is_parked_and_the_others_of_its_batch_go_on(
-    office, monkeypatch, step, batch
-):
+def test_mail_that_breaks_the_rules_waits_and_the_others_of_its_batch_go_on(office, monkeypatch, step, batch):
     with_a_step_that_breaks(monkeypatch, step)
     settled = office.receive(mail("One"), mail("Poison"), mail("Two"), batch=batch)
-    assert [isinstance(one, Failure) for one in settled] == [False, True, False]
-    assert office.rows(Journal, "outcome") == ["imported", "quarantined", "imported"]
+    assert [isinstance(one, Failed) for one in settled] == [False, True, False]
+    assert office.rows(Journal, "outcome") == ["imported", "new", "imported"]
     assert office.rows(Case, "id", "name", "assigned_user") == [(1, "One", "anna"), (2, "Two", "boris")]
+
+
+def test_mail_that_breaks_the_rules_is_parked_after_three_tries(office, monkeypatch):
+    with_a_step_that_breaks(monkeypatch, boom)
+    tries = [office.receive(mail("Poison")), office.try_again(), office.try_again()]
+    assert [one.is_parked for (one,) in tries] == [False, False, True]
+    assert office.try_again() == []
+    assert office.rows(Journal, "outcome", "tries") == [("quarantined", 3)]
+
+
+def test_mail_that_breaks_the_rules_once_is_taken_in_by_the_next_run(office, monkeypatch):
+    with_a_step_that_breaks(monkeypatch, boom)
+    office.receive(mail("Poison"))
+    monkeypatch.undo()
+    office.try_again()
+    assert office.rows(Case, "name") == ["Poison"]
+
+
+def test_mail_that_the_program_dies_over_is_parked_after_three_tries(office):
+    (kept,) = journal.keep(
+        "support", [RawMessage("INBOX", 7, 1, (), office.now, mail(), 9)], Position("INBOX", 7, 1)
+    )
+    for _ in range(3):
+        journal.begin_try(kept.id)  # and then the lights go out
+    (failed,) = office.try_again()
+    assert failed.error == "the program has died over it"
+    assert office.rows(Journal, "outcome") == ["quarantined"]
 
 
 def test_mail_that_breaks_the_rules_leaves_nothing_behind_but_its_bytes_and_the_report(office, monkeypatch):
     with_a_step_that_breaks(monkeypatch, boom)
     office.receive(mail("Poison"))
     assert office.rows(Case) == office.rows(Email) == office.rows(Note) == office.rows(Outbox) == []
-    assert len(office.rows(RawMessage)) == 1
+    assert len(office.rows(StoredRaw)) == 1
     (entry,) = office.rows(Journal)
     assert entry["error"].startswith("Traceback")
     assert "ZeroDivisionError: no such number" in entry["error"]
 
 
 def test_parked_mail_is_taken_in_once_the_fault_is_mended(office, monkeypatch):
-    from espomail.intake import journal
-
     with_a_step_that_breaks(monkeypatch, boom)
     office.receive(mail("Poison"))
+    office.try_again()
+    office.try_again()
     monkeypatch.undo()
     office.write(journal.retry(1))
-    office.receive()
+    office.try_again()
     assert office.rows(Case, "name") == ["Poison"]
 
 
