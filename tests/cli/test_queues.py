@@ -145,7 +145,7 @@ def test_retry_lets_the_next_run_decide_again(parked: Office, espomail: Program)
     assert parked_ids(espomail) == ["2"]
     espomail("quarantine", "retry", "--all")
     assert parked_ids(espomail) == []
-    parked.receive()  # what a run does with what waits
+    parked.try_again()  # what a run does with what waits
     assert [row["outcome"] for row in parked.rows(Journal)] == ["imported", "imported"]
 
 
