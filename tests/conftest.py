@@ -1,6 +1,7 @@
 """What all tests share: the real servers, each started once for a test process, and the program itself."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,22 +15,30 @@ from tests.servers.scripted_smtp import ScriptedSmtp
 
 _numbers = itertools.count(1)
 
-NEED_SERVERS = frozenset({"dovecot", "postfix", "cron"})
+NEED_ROOT = frozenset({"root", "dovecot", "postfix", "cron"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--without-servers", action="store_true", help="leave out what needs real servers")
+    parser.addoption(
+        "--without-servers", action="store_true", help="leave out what needs real servers or root"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--without-servers"):
-        left_out = [item for item in items if NEED_SERVERS & set(getattr(item, "fixturenames", ()))]
+        left_out = [item for item in items if NEED_ROOT & set(getattr(item, "fixturenames", ()))]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")
-def dovecot() -> Iterator[Dovecot]:
+def root() -> None:
+    """For tests that give files or rights away, and for servers with logins of their own."""
+    assert os.geteuid() == 0, "this test needs root"
+
+
+@pytest.fixture(scope="session")
+def dovecot(root: None) -> Iterator[Dovecot]:
     """A running Dovecot. Its users are for the taking: see `user`."""
     with Dovecot() as server:
         yield server
@@ -50,7 +59,7 @@ def scripted_smtp() -> Iterator[ScriptedSmtp]:
 
 
 @pytest.fixture
-def cron() -> type[Cron]:
+def cron(root: None) -> type[Cron]:
     """Debian's cron: `with cron(crontab) as running:`."""
     return Cron
 

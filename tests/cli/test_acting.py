@@ -94,7 +94,7 @@ def test_nobody_else_acts(staff: Office, uid: int, sudo_uid: int | None, as_user
 
 
 @pytest.fixture
-def service(office_with: OfficeWith, tmp_path: Path) -> Office:
+def service(root: None, office_with: OfficeWith, tmp_path: Path) -> Office:
     """An office that the login `nobody` owns; the login `daemon` is anna's."""
     office = office_with("  anna: {", "  anna: {login: daemon, ")
     office.receive(mail())
