@@ -12,6 +12,7 @@ from espomail.config.schema import Server
 from espomail.errors import ServerTrouble
 
 SILENCE_S: Final = 25.0  # how long a server may say nothing
+SLOWEST_BYTES_PER_S: Final = 100_000  # messages that travel as fast as this may take their time
 LONGEST_SAID_CHARS: Final = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 

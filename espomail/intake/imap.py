@@ -15,7 +15,7 @@ from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
 from espomail.intake.connect import connect, log_in, shut, told_as_trouble
 from espomail.intake.messages import Batch, Position, RawMessage
-from espomail.reach import SILENCE_S, Watch, clean, watched
+from espomail.reach import SILENCE_S, SLOWEST_BYTES_PER_S, Watch, clean, watched
 
 if TYPE_CHECKING:
     from espomail.intake.wire import Client
@@ -24,7 +24,6 @@ FIRST_BATCH: Final = 25  # messages; each batch may hold twice as many as the on
 LARGEST_BATCH: Final = 400
 BYTES_PER_BATCH: Final = 8 * 1024**2
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
-SLOWEST_BYTES_PER_S: Final = 100_000  # messages that come as fast as this may take their time
 FOLDERS_NAMED: Final = 20
 
 

@@ -13,6 +13,7 @@ from tests.servers.ports import HOST
 
 DROP = b"drop"  # instead of an answer: the connection is closed
 SILENCE = b"silence"  # instead of an answer: nothing, for ever
+DRIP = b"drip"  # the rest of the answer comes in single bytes, for ever
 MESSAGE = b"From: a@b.example\r\nSubject: x\r\n\r\nhello\r\n"
 
 ANSWERS = {
@@ -36,6 +37,7 @@ class ScriptedImap:
 
     def __init__(self) -> None:
         self._answers = dict(ANSWERS)
+        self._heard: list[bytes] = []
         self._listener = socket.create_server((HOST, 0))
         self.port: int = self._listener.getsockname()[1]
         self._is_over = threading.Event()
@@ -54,6 +56,11 @@ class ScriptedImap:
         self._listener.close()
         for thread in (self._thread, *self._threads):
             thread.join(5)
+
+    @property
+    def heard(self) -> bytes:
+        """All commands so far."""
+        return b"".join(self._heard)
 
     def answers(self, stage: str, answer: bytes) -> None:
         """What is said at one of the stages of `ANSWERS`; `{tag}` stands for the command's."""
@@ -75,6 +82,7 @@ class ScriptedImap:
             try:
                 if self._say(connection, "GREETING", b""):
                     for line in lines:
+                        self._heard.append(line)
                         tag, _, command = line.partition(b" ")
                         if not self._say(connection, _stage_of(command.decode()), tag):
                             return
@@ -88,8 +96,11 @@ class ScriptedImap:
             return False
         if answer == DROP:
             return False
-        whole, cut, _ = answer.partition(DROP)
+        whole, drips, _ = answer.partition(DRIP)
+        whole, cut, _ = whole.partition(DROP)
         connection.sendall(whole.replace(b"{tag}", tag))
+        while drips and not self._is_over.wait(0.05):
+            connection.sendall(b"x")
         return not cut and stage != "LOGOUT"
 
 

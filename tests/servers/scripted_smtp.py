@@ -26,6 +26,7 @@ ACCEPTS = {
 }
 DROP = "drop"  # instead of a reply: the connection is closed
 SILENCE = "silence"  # instead of a reply: nothing, for ever
+DRIP = "drip"  # instead of a reply: a reply without end, line by line
 
 
 class Received(NamedTuple):
@@ -41,6 +42,8 @@ class ScriptedSmtp:
 
     def __init__(self) -> None:
         self.received: list[Received] = []
+        self.verbs: list[str] = []
+        self.arguments = ""  # of all commands
         self._script: defaultdict[str, deque[str]] = defaultdict(deque)
         self._refused: dict[str, str] = {}
         self._listener = socket.create_server((HOST, 0))
@@ -90,6 +93,8 @@ class ScriptedSmtp:
                 return
             for line in lines:
                 verb = line.split(b" ")[0].strip().decode("ascii", "replace").upper()
+                self.verbs.append(verb)
+                self.arguments += line.partition(b" ")[2].decode("utf-8", "replace")
                 stage = "EHLO" if verb == "HELO" else verb
                 address = line.partition(b"<")[2].partition(b">")[0].decode("utf-8", "replace")
                 reply = self._reply(
@@ -119,6 +124,8 @@ class ScriptedSmtp:
         reply = script.popleft() if script else otherwise or ACCEPTS.get(stage, "502 5.5.2 what?")
         if reply == DROP:
             return None
+        while reply == DRIP and not self._is_over.wait(0.05):
+            connection.sendall(b"250-more\r\n")
         if reply == SILENCE:
             self._is_over.wait()
             return None

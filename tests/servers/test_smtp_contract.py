@@ -77,6 +77,19 @@ class TestScripted(Contract):
         return lambda user: wait_until(lambda: scripted_smtp.received, f"mail for {user}")[0].raw
 
 
+def test_login_with_other_letters_than_ascii_is_taken_by_a_real_server(postfix, dovecot, user):
+    server = smtp(
+        postfix.submission_port,
+        host="localhost",
+        security="starttls",
+        ca_file=postfix.ca_file,
+        username=f"größe-{user}",
+    )
+    with open_courier(server, Dovecot.password) as courier:
+        assert courier.deliver(user, [user], RAW) == Accepted()
+    assert wait_until(lambda: dovecot.messages(user), "the mail")[0].endswith(BODY)
+
+
 def test_submission_wants_a_login_and_gets_it_over_starttls(postfix, dovecot, user):
     server = smtp(
         postfix.submission_port, host="localhost", security="starttls", ca_file=postfix.ca_file, username=user
