@@ -143,4 +143,8 @@ def _moment(text: bytes) -> datetime | None:
 
 
 def _parsed(pieces: list[Any]) -> dict[int, dict[bytes, Any]]:
-    return dict(parse_fetch_response(pieces, normalise_times=False)) if pieces else {}
+    """By UID. What comes unasked names a message by its number in the folder alone, which is no UID."""
+    if not pieces:
+        return {}
+    by_number = parse_fetch_response(pieces, normalise_times=False, uid_is_key=False)
+    return {data[b"UID"]: data for data in by_number.values() if b"UID" in data}

@@ -143,6 +143,25 @@ def test_hole_left_by_a_deleted_message_is_passed_over(dovecot, user, imap):
     assert fetched(imap, position)[1].last_uid == 5
 
 
+def test_messages_deleted_while_they_are_fetched_are_holes(dovecot, user, imap):
+    dovecot.deliver(user, *[mail(str(number)) for number in range(120)])
+    got: list[int] = []
+    with sign_in(imap, Dovecot.password, deadline=time.monotonic() + 30) as session:
+        for batch in session.new_messages(START, since=LONG_AGO, limit=10_000, max_size=10**8):
+            if not got:
+                client = dovecot.client(user)
+                client.select()
+                client.uid("STORE", "60:70,120", "+FLAGS", r"(\Deleted)")
+                client.expunge()
+                client.logout()
+            got += [message.uid for message in batch.messages]
+            position = batch.position
+    # Dovecot may still give out what others have deleted since the folder was selected.
+    assert set(range(1, 60)) | set(range(71, 120)) <= set(got)
+    assert got == sorted(set(got))
+    assert position.last_uid == 120
+
+
 def test_message_without_any_bytes_is_a_message(dovecot, user, imap):
     dovecot.deliver_file(user, b"")
     dovecot.deliver(user, mail("After"))
@@ -220,6 +239,20 @@ def test_missing_folder_is_told_with_those_that_are_there(dovecot, user, imap):
     with pytest.raises(ServerTrouble, match="there is no folder 'Box'; there are: Archive, INBOX") as trouble:
         fetched(imap, Position("Box"))
     assert not trouble.value.is_temporary
+
+
+def test_of_many_folders_some_are_named(dovecot, user, imap):
+    for number in range(25):
+        dovecot.command(user, "create", f"Folder-{number:02}")
+    with pytest.raises(ServerTrouble, match=r"there are: Folder-00, .*Folder-19 and 6 more$"):
+        fetched(imap, Position("Box"))
+
+
+@pytest.mark.parametrize("security", ["none", "tls"])
+def test_user_name_in_another_script_signs_in(dovecot, user, imap, security):
+    name = f"größe-{user}"
+    dovecot_imap = imap if security == "none" else tls(imap, dovecot)
+    assert fetched(msgspec.structs.replace(dovecot_imap, username=name))[0] == []
 
 
 def test_messages_are_marked_moved_and_deleted_one_by_one(dovecot, user, imap):

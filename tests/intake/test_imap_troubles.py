@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from espomail.config.schema import Imap
-from espomail.errors import ServerTrouble
+from espomail.errors import LoginRefused, ServerTrouble
 from espomail.intake import imap as imap_module
 from espomail.intake.imap import sign_in
 from espomail.intake.messages import Position, RawMessage
 from tests.servers.ports import HOST
-from tests.servers.scripted_imap import DROP, MESSAGE, SILENCE, ScriptedImap
+from tests.servers.scripted_imap import DRIP, DROP, MESSAGE, SILENCE, ScriptedImap
 
+PASSWORD = "secret"
+START = Position("INBOX")
 STAGES = ["GREETING", "LOGIN", "STATUS", "EXAMINE", "SEARCH", "ABOUT", "BODY"]
 
 
@@ -23,7 +25,14 @@ def server() -> Iterator[ScriptedImap]:
         yield scripted
 
 
-def fetched(server: ScriptedImap, patience_s: float = 5) -> list[RawMessage]:
+def fetched(
+    server: ScriptedImap,
+    patience_s: float = 5,
+    *,
+    secret: str = PASSWORD,
+    position: Position = START,
+    max_size: int = 10**6,
+) -> list[RawMessage]:
     imap = Imap(
         host=HOST,
         port=server.port,
@@ -32,8 +41,8 @@ def fetched(server: ScriptedImap, patience_s: float = 5) -> list[RawMessage]:
         fetch_since=date(2020, 1, 1),
         place="mailboxes.m.imap",
     )
-    with sign_in(imap, "secret", deadline=time.monotonic() + patience_s) as session:
-        batches = session.new_messages(Position("INBOX"), since=imap.fetch_since, limit=9, max_size=10**6)
+    with sign_in(imap, secret, deadline=time.monotonic() + patience_s) as session:
+        batches = session.new_messages(position, since=imap.fetch_since, limit=9, max_size=max_size)
         return [message for batch in batches for message in batch.messages]
 
 
@@ -47,6 +56,17 @@ def test_server_that_falls_silent_is_given_up_in_time(server, monkeypatch, stage
     server.answers(stage, SILENCE)
     with pytest.raises(ServerTrouble, match=r"does not answer in time|broke"):
         fetched(server, patience_s=0.2)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("begin", [b"", b"* 1 FETCH (UID 1 BODY[] {99999}\r\n"])
+def test_server_that_sends_a_byte_now_and_then_is_given_up_in_time(server, monkeypatch, stage, begin):
+    monkeypatch.setattr(imap_module, "GRACE_S", 0.2)
+    server.answers(stage, begin + DRIP)
+    began = time.monotonic()
+    with pytest.raises(ServerTrouble, match="does not answer in time: it is too slow"):
+        fetched(server, patience_s=0.2)
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -90,6 +110,91 @@ def test_message_that_the_server_has_but_does_not_give_out_is_not_taken_for_a_de
     server.answers("BODY", b"{tag} OK nothing\r\n")
     with pytest.raises(ServerTrouble, match="does not give out the message with UID 1"):
         fetched(server)
+
+
+@pytest.mark.parametrize("size", [10**8, 10**12, 2**62, 10**30])
+def test_announced_size_far_beyond_the_message_is_not_believed(server, size):
+    server.answers("BODY", b"* 1 FETCH (UID 1 BODY[] {%d}\r\nFrom" % size)
+    with pytest.raises(ServerTrouble, match=f"a literal of {size} bytes is more than was asked for"):
+        fetched(server)
+
+
+def test_answer_nested_beyond_reason_makes_no_sense(server):
+    server.answers("BODY", b"* 1 FETCH " + b"(" * 100_000 + b"\r\n{tag} OK done\r\n")
+    with pytest.raises(ServerTrouble, match="makes no sense"):
+        fetched(server)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"* 1 FETCH (BODY[] {3}\r\nxyz UID 1)\r\n",
+        b"* 1 FETCH (FLAGS (\\Seen) UID 1 BODY[] {3}\r\nxyz)\r\n",
+        b'* 1 FETCH (UID 1 BODY[] "xyz")\r\n',
+        b"* 1 FETCH (UID 1 BODY[] {3}\r\nxyz FLAGS (\\Seen))\r\n",
+        b"* 1 FETCH (FLAGS (\\Seen))\r\n* 1 FETCH (uid 1 body[] {3}\r\nxyz)\r\n* 2 EXISTS\r\n",
+    ],
+)
+def test_message_is_found_in_an_answer_of_any_shape(server, answer):
+    server.answers("BODY", answer + b"{tag} OK done\r\n")
+    assert [message.raw for message in fetched(server)] == [b"xyz"]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        b'RFC822.SIZE 44 UID 1 INTERNALDATE "24-Nov-2026 11:00:00 +0100" FLAGS (\\Seen)',
+        b'UID 1 FLAGS (\\Seen) INTERNALDATE "24-Nov-2026 10:00:00 +0000" RFC822.SIZE 44',
+        b'UID 1 FLAGS (\\Seen) INTERNALDATE "24-Nov-2026 05:00:00 -0500" RFC822.SIZE 44 MODSEQ (12)',
+    ],
+)
+def test_flags_and_date_are_found_in_an_answer_of_any_shape(server, about):
+    of_another = b"* 1 FETCH (FLAGS (\\Deleted))\r\n"  # the first message of the folder, not UID 1
+    server.answers("ABOUT", b"* 3 FETCH (" + about + b")\r\n" + of_another + b"{tag} OK done\r\n")
+    (message,) = fetched(server)
+    assert message.flags == (r"\Seen",)
+    assert message.internal_date == datetime(2026, 11, 24, 10, tzinfo=UTC)
+    assert message.internal_date.utcoffset() == timedelta(0)
+
+
+def test_message_whose_date_cannot_be_read_is_taken_for_an_old_one(server):
+    server.answers(
+        "ABOUT",
+        b'* 1 FETCH (UID 1 FLAGS () INTERNALDATE "99-Foo-2026 10:00:00 +0000" RFC822.SIZE 44)\r\n'
+        b"{tag} OK done\r\n",
+    )
+    (message,) = fetched(server)
+    assert message.raw == MESSAGE
+    assert message.internal_date == datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def test_folder_set_back_to_an_older_state_is_told_before_its_new_mail_is_missed(server):
+    with pytest.raises(ServerTrouble, match="next UID is 2, but UIDs up to 9 have been read") as trouble:
+        fetched(server, position=Position("INBOX", uidvalidity=7, last_uid=9))
+    assert not trouble.value.is_temporary
+
+
+def test_password_is_not_sent_in_clear_text_to_a_server_that_forbids_it(server):
+    server.answers("GREETING", b"* OK [CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=PLAIN] ready\r\n")
+    server.answers("CAPABILITY", b"* CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=PLAIN\r\n{tag} OK done\r\n")
+    with pytest.raises(ServerTrouble, match="no password in clear text; set security: starttls") as trouble:
+        fetched(server)
+    assert not trouble.value.is_temporary
+    assert b"secret" not in server.heard
+    assert b"AUTHENTICATE" not in server.heard
+
+
+def test_password_that_the_server_has_no_way_to_take_is_told_and_not_shown(server):
+    with pytest.raises(LoginRefused, match="letters that LOGIN cannot carry") as refused:
+        fetched(server, secret="größe-s3cr3t")
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_of_a_header_without_end_the_beginning_is_taken(server):
+    server.answers("BODY", b"* 1 FETCH (UID 1 BODY[HEADER]<0> {9}\r\nFrom: a\r\n)\r\n{tag} OK done\r\n")
+    (message,) = fetched(server, max_size=10)
+    assert (message.raw, message.is_partial, message.size) == (b"From: a\r\n", True, 44)
+    assert b"BODY.PEEK[HEADER]<0.1048576>" in server.heard
 
 
 def test_message_that_is_nil_is_empty(server):

@@ -108,4 +108,6 @@ def _stage_of(command: str) -> str:
     words = re.sub(r"^UID ", "", command.upper())
     if words.startswith("FETCH"):
         return "BODY" if "BODY" in words else "ABOUT"
+    if words.startswith("AUTHENTICATE"):
+        return "LOGIN"
     return words.split()[0]
