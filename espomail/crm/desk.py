@@ -138,6 +138,18 @@ class Desk:
     def mailboxes_of_email(self, email_id: int) -> frozenset[str]:
         return self._names("mailbox", EmailMailbox, email=email_id)
 
+    def recipients_of(self, email_id: int) -> frozenset[str]:
+        """The addresses in To and Cc of the e-mail."""
+        rows = self._mirror.where(EmailAddress, email=email_id)
+        return frozenset(row["address"] for row in rows if row["role"] in {"to", "cc"})
+
+    def was_sent(self, email: Row) -> bool:
+        """Whether the e-mail is ours and has left us, for one of its recipients at least."""
+        if email["status"] in {"sending", "sent"}:
+            return True
+        notes = self._mirror.where(Note, email=email["id"])
+        return email["status"] in {"queued", "failed"} and any(n["type"] == "email-sent" for n in notes)
+
     def is_noted(self, ref: Ref, email_id: int) -> bool:
         """Whether the record's Stream tells of the e-mail already."""
         return any(
@@ -173,6 +185,15 @@ class Desk:
         rows = self._mirror.where(RecordAddress, address=address)
         found = [self.record(Ref(kind, row["record_id"])) for row in rows if row["record_type"] == kind]
         return [record for record in found if record is not None]
+
+    def records_with(self, address: str) -> list[Ref]:
+        """Every record that has the address, deleted ones too."""
+        rows = self._mirror.where(RecordAddress, address=address)
+        return [Ref(row["record_type"], row["record_id"]) for row in rows]
+
+    def is_invalid(self, address: str) -> bool:
+        """Whether a mail to the address came back for good."""
+        return any(row["is_invalid"] for row in self._mirror.where(RecordAddress, address=address))
 
     def addresses_of(self, ref: Ref) -> list[str]:
         return [

@@ -64,6 +64,7 @@ class Loading:
     def load(self) -> None:
         self.load_storms()
         self.load_threads()
+        self.load_bounces()
         self.load_parents()
         self.load_companions_of_emails()
         self.load_companions_of_records()
@@ -90,6 +91,20 @@ class Loading:
         self.load_emails("message_id_key", own | answered)
         references = self.load_in(EmailReference, "message_id_key", own)
         self.load_emails("id", {row["email"] for row in references} - self.emails.keys())
+
+    def load_bounces(self) -> None:
+        """The mails of ours that delivery reports quote, their recipients, and the addresses that failed."""
+        reports = [report for arrival in self.arrivals if (report := arrival.reading.bounce) is not None]
+        signed = {
+            message_id_key(one)
+            for report in reports
+            for one in report.about
+            if isinstance(self.context.read_token(one), Token)
+        }
+        self.load_emails("message_id_key", signed)
+        quoted = [number for number, row in self.emails.items() if row["message_id_key"] in signed]
+        self.load_in(EmailAddress, "email", quoted)
+        self.load_in(RecordAddress, "address", {one.address for report in reports for one in report.failed})
 
     def load_storms(self) -> None:
         """What the senders of case-making mailboxes have sent lately, and the open cases of the busy ones."""

@@ -12,7 +12,7 @@ import msgspec
 
 from espomail.mail import addresses, auto, headers, ids, structure, transfer
 from espomail.mail.faults import FAULTS
-from espomail.mail.parse import parse_headers
+from espomail.mail.message import ParsedMail
 
 _LARGEST_FOR_HEURISTICS_BYTES: Final = 64 * 1024  # the library's parser is quadratic in a header's length
 _MOST_RECIPIENTS: Final = 200
@@ -23,9 +23,17 @@ _REPORT_TYPES: Final = frozenset({"message/delivery-status", "message/global-del
 _RETURNED_TYPES: Final = frozenset(
     {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "text/rfc822"}
 )
+_OTHER_REPORTS: Final = frozenset({"message/disposition-notification", "message/feedback-report"})
 _GOOD_ACTIONS: Final = frozenset({"delivered", "relayed", "expanded"})
 # Failures for good that say something about the address itself (RFC 3463), not of a full box, size or policy.
 _HARD: Final = re.compile(r"5\.(?:0\.\d+|1\.(?:0|1|2|3|6|10)|2\.1|4\.(?:1|4)|5\.0)")
+_NOT_THE_ADDRESS: Final = re.compile(
+    r"\b(?:quota|full|storage|too (?:large|big)|size|spam|spammer|virus|content|policy|block(?:ed|list)"
+    r"|blacklist(?:ed)?|denied|try(?:ing)? again|temporar(?:y|ily))\b",
+    re.IGNORECASE,
+)
+_PARAGRAPH_ENDS = re.compile(r"\n[ \t]*\n")
+_LONGEST_WORDS_CHARS: Final = 1000
 
 
 class FailedRecipient(msgspec.Struct, frozen=True):
@@ -44,26 +52,36 @@ class DeliveryReport(msgspec.Struct, frozen=True):
     about: tuple[str, ...]
 
 
-def read(raw: bytes) -> DeliveryReport | None:
+def read(mail: ParsedMail, raw: bytes) -> DeliveryReport | None:
     """The report in a message, or None where it is none. Never raises."""
-    if auto.is_bounce(parse_headers(raw)) is None:
+    if auto.is_bounce(mail) is None:
         return None
-    block = headers.split(raw)
-    parts = structure.parts(block.fields, block.body, [])
-    failed = _of_rfc3464(parts) or _by_known_wordings(raw)
-    return DeliveryReport(tuple(failed[:_MOST_RECIPIENTS]), _quoted_ids(parts))
+    try:
+        block = headers.split(raw)
+        parts = structure.parts(block.fields, block.body, [])
+        if any(part.message.kind in _OTHER_REPORTS for part in parts):
+            return None
+        recipients = _of_rfc3464(parts)
+        failed = _by_known_wordings(raw) if recipients is None else recipients
+        about = dict.fromkeys((*_quoted_ids(parts), *mail.in_reply_to))
+    except FAULTS:
+        return None
+    return DeliveryReport(tuple(failed[:_MOST_RECIPIENTS]), tuple(about)[:_MOST_RECIPIENTS])
 
 
-def _of_rfc3464(parts: Sequence[structure.Part]) -> list[FailedRecipient]:
+def _of_rfc3464(parts: Sequence[structure.Part]) -> list[FailedRecipient] | None:
+    """Those who were not reached; None where no part of the message names any recipient."""
     failed: dict[str, FailedRecipient] = {}
+    names_anybody = False
     for part in parts:
         if part.message.kind not in _REPORT_TYPES:
             continue
         for fields in _blocks(transfer.content(part.message, [])):
+            names_anybody = names_anybody or "final-recipient" in fields or "original-recipient" in fields
             recipient = _recipient(fields)
             if recipient is not None:
                 failed.setdefault(recipient.address, recipient)
-    return list(failed.values())
+    return list(failed.values()) if names_anybody else None
 
 
 def _blocks(report: bytes) -> Iterator[dict[str, str]]:
@@ -81,7 +99,7 @@ def _recipient(fields: dict[str, str]) -> FailedRecipient | None:
     said = fields.get("diagnostic-code", "").partition(";")[2].strip()
     status = _status(fields.get("status", "")) or _status(said)
     is_hard = action != "delayed" and _HARD.fullmatch(status) is not None
-    return FailedRecipient(found[0].address, status, is_hard, said[:1000])
+    return FailedRecipient(found[0].address, status, is_hard, said[:_LONGEST_WORDS_CHARS])
 
 
 def _status(text: str) -> str:
@@ -97,17 +115,34 @@ def _by_known_wordings(raw: bytes) -> list[FailedRecipient]:
     from flufl.bounce import all_failures
 
     logging.getLogger("flufl.bounce").disabled = True  # it tells the terminal of each mail it stumbles over
+    # In ASCII, so that each header is a plain text: flufl.bounce stumbles over any other.
+    readable = _ascii(raw[:_LARGEST_FOR_HEURISTICS_BYTES])
     try:
-        # In ASCII, so that each header is a plain text: flufl.bounce stumbles over any other.
-        message = BytesParser(policy=compat32).parsebytes(_ascii(raw[:_LARGEST_FOR_HEURISTICS_BYTES]))
+        message = BytesParser(policy=compat32).parsebytes(readable)
         temporary, permanent = all_failures(message)
     except FAULTS:
         return []
+    text = readable.decode("ascii").replace("\r\n", "\n")
     return [
-        FailedRecipient(address.address, "", is_hard, "")
-        for names, is_hard in ((permanent, True), (temporary, False))
-        for address in addresses.parse(sorted(name.decode("ascii", "replace") for name in names))
+        _failed_by_wording(one.address, text, is_for_good=is_for_good)
+        for names, is_for_good in ((permanent, True), (temporary, False))
+        for one in addresses.parse(sorted(name.decode("ascii", "replace") for name in names))
     ]
+
+
+def _failed_by_wording(address: str, text: str, *, is_for_good: bool) -> FailedRecipient:
+    said = _words_about(address, text)
+    status = _status(said)
+    is_hard = _HARD.fullmatch(status) is not None if status else _NOT_THE_ADDRESS.search(said) is None
+    return FailedRecipient(address, status, is_for_good and is_hard, said)
+
+
+def _words_about(address: str, text: str) -> str:
+    """What follows an address in the paragraph that names it, below the header."""
+    _, _, body = text.partition("\n\n")
+    _, _, after = body.lower().partition(address)
+    words = body[len(body) - len(after) :][:_LONGEST_WORDS_CHARS].lstrip("<>\"'():;, \t\n")
+    return " ".join(_PARAGRAPH_ENDS.split(words, maxsplit=1)[0].split())
 
 
 def _ascii(raw: bytes) -> bytes:

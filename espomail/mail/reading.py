@@ -2,6 +2,7 @@
 
 import msgspec
 
+from espomail.mail import bounces
 from espomail.mail.auto import why_no_answer, why_no_case
 from espomail.mail.message import ParsedMail
 from espomail.mail.parse import parse, parse_headers
@@ -16,6 +17,7 @@ class Reading(msgspec.Struct, frozen=True):
     text_key: str  # a digest of the text's beginning, for the same
     automatic: str | None  # why it makes no case: a program wrote it, or it is a delivery report
     unanswerable: str | None  # why it must not be answered, as far as it says itself
+    bounce: bounces.DeliveryReport | None  # what it tells as a delivery report, true or not
 
 
 def read(raw: bytes, *, is_partial: bool) -> Reading:
@@ -28,4 +30,5 @@ def read(raw: bytes, *, is_partial: bool) -> Reading:
         text_key=text_digest(parsed.body_plain),
         automatic=automatic.because if automatic else None,
         unanswerable=unanswerable.because if unanswerable else None,
+        bounce=None if is_partial else bounces.read(parsed, raw),
     )

@@ -100,6 +100,13 @@ def _failed_dmarc(way: Way, _desk: Desk) -> str | None:
     return "it failed DMARC" if failed else None
 
 
+def _came_back(way: Way, desk: Desk) -> str | None:
+    sender = way.arrival.sender
+    if sender is not None and desk.is_invalid(sender.address):
+        return f"mail to {sender.address} came back, the address is marked invalid"
+    return None
+
+
 def _is_over_the_limit(way: Way, desk: Desk) -> str | None:
     if way.arrival.sender is None:
         return None
@@ -124,6 +131,7 @@ REFUSALS: tuple[Callable[[Way, Desk], str | None], ...] = (
     _says_no,
     _is_ours,
     _failed_dmarc,
+    _came_back,
     _is_over_the_limit,
 )
 

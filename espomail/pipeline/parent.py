@@ -62,6 +62,16 @@ def account_of(ref: Ref, desk: Desk) -> int | None:
     return account
 
 
+def by_bounced_mail(way: Way, desk: Desk) -> Found | Missed:
+    """The record of our mail that a delivery report has proved to be about."""
+    if way.bounced is None:
+        return Missed("reports no mail of ours")
+    ref = surviving(parent_of(way.bounced), desk)
+    if ref is None:
+        return Missed(f"reports e-mail {way.bounced['id']}, which belongs to no record", way.bounced["id"])
+    return Found(ref, f"it reports that e-mail {way.bounced['id']} of {ref} came back", way.bounced["id"])
+
+
 def by_signed_token(way: Way, desk: Desk) -> Found | Missed:
     """A record token of ours in References or In-Reply-To, if its signature is valid."""
     for message_id in answered_ids(way):
@@ -110,6 +120,7 @@ def by_first_recipient(way: Way, desk: Desk) -> Found | Missed:
 
 
 FINDERS: tuple[Finder, ...] = (
+    by_bounced_mail,
     by_signed_token,
     by_thread,
     by_answers,

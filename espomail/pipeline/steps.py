@@ -6,6 +6,7 @@ from espomail.crm.desk import Desk
 from espomail.pipeline.archive import archive
 from espomail.pipeline.auto_detection import detect_auto_replies
 from espomail.pipeline.auto_reply import queue_auto_reply
+from espomail.pipeline.bounces import act_on_bounce
 from espomail.pipeline.distribution import assign
 from espomail.pipeline.duplicates import recognise_duplicate
 from espomail.pipeline.email_to_case import make_or_join_case
@@ -22,6 +23,7 @@ STEPS: tuple[Callable[[Way, Desk], Step], ...] = (
     recognise_duplicate,
     detect_auto_replies,
     apply_body_filters,
+    act_on_bounce,
     link_to_parent,
     make_or_join_case,
     assign,

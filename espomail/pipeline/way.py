@@ -40,6 +40,8 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     is_marked_read: bool = False
     skips_notification: bool = False
 
+    bounced: Row | None = None  # the mail of ours that did not arrive, by a delivery report that proves it
+
     parent: Ref | None = None
     replied_to: int | None = None  # the stored e-mail that it answers
     is_outsider: bool = False

@@ -1,10 +1,13 @@
 """A bounce tells which address failed, whether for good, and which of our mails it is about."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espomail.mail.bounces import DeliveryReport, FailedRecipient, read
+from espomail.mail.bounces import DeliveryReport, FailedRecipient
+from espomail.mail.bounces import read as read_report
+from espomail.mail.parse import parse
 from tests.mail.mutations import mutated
 
 OURS = "<em1.inst.k1.reply.case.1.2.x.sig@example.org>"
@@ -28,6 +31,10 @@ def failure(
         f"Final-Recipient: rfc822; {address}@example.com\r\nAction: {action}\r\nStatus: {status}\r\n"
         f"Diagnostic-Code: {said}\r\n"
     )
+
+
+def read(raw: bytes) -> DeliveryReport | None:
+    return read_report(parse(raw), raw)
 
 
 def found(raw: bytes) -> DeliveryReport:
@@ -94,8 +101,40 @@ def test_bounce_of_qmail_is_understood() -> None:
         "--- Below this line is a copy of the message.\r\n\r\n"
         f"Return-Path: <support@example.org>\r\nMessage-ID: {OURS}\r\nSubject: Hello\r\n\r\nHello\r\n"
     ).encode()
-    assert [one.address for one in found(raw).failed] == ["anna@example.com"]
-    assert found(raw).about == (OURS,)
+    assert found(raw) == DeliveryReport(
+        (
+            FailedRecipient(
+                "anna@example.com", "5.1.1", True, "Sorry, no mailbox here by that name. (#5.1.1)"
+            ),
+        ),
+        (OURS,),
+    )
+
+
+def qmail(words: str) -> bytes:
+    return (
+        "From: MAILER-DAEMON@mx.example.com\r\nReturn-Path: <>\r\nSubject: failure notice\r\n\r\n"
+        "Hi. This is the qmail-send program at mx.example.com.\r\n"
+        "This is a permanent error; I've given up. Sorry it didn't work out.\r\n\r\n"
+        f"<anna@example.com>:\r\n{words}\r\n\r\n--- Below this line is a copy of the message.\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("words", "is_hard"),
+    [
+        ("550 no such user", True),
+        ("550 5.1.1 no such user", True),
+        ("552 5.2.2 over quota", False),
+        ("552 the mailbox is full", False),
+        ("554 5.7.1 rejected as spam", False),
+        ("554 blocked by policy", False),
+    ],
+)
+def test_words_about_a_full_box_or_a_policy_say_nothing_against_the_address(
+    words: str, is_hard: bool
+) -> None:
+    assert [(one.said, one.is_hard) for one in found(qmail(words)).failed] == [(words, is_hard)]
 
 
 def test_bounce_of_exim_is_understood() -> None:
@@ -130,12 +169,31 @@ def test_library_that_stumbles_says_nothing(capfd: pytest.CaptureFixture[str]) -
     assert capfd.readouterr() == ("", "")
 
 
+def test_report_of_delivery_names_nobody_whatever_its_words() -> None:
+    raw = report(failure("2.0.0", "delivered")).replace(b"I am sorry", b"anna@example.com: user unknown")
+    assert found(raw).failed == ()
+
+
+def test_report_without_the_mail_is_about_the_one_that_it_answers() -> None:
+    raw = b"From: MAILER-DAEMON@mx.example.com\r\nIn-Reply-To: " + OURS.encode() + b"\r\n\r\nsorry"
+    assert found(raw).about == (OURS,)
+
+
+@pytest.mark.parametrize("kind", ["message/disposition-notification", "message/feedback-report"])
+def test_receipt_or_complaint_is_no_delivery_report(kind: str) -> None:
+    assert read(report(failure("5.1.1")).replace(b"message/delivery-status", kind.encode())) is None
+
+
+def assert_can_be_sent_to_another_process(report: DeliveryReport | None) -> None:
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(report), type=DeliveryReport | None) == report
+
+
 @given(st.binary(max_size=500))
 def test_any_bytes_in_a_report_can_be_read(rest: bytes) -> None:
-    read(b"Return-Path: <>\r\nFrom: " + rest)
-    read(report(failure("5.1.1")).replace(b"Action", rest))
+    assert_can_be_sent_to_another_process(read(b"Return-Path: <>\r\nFrom: " + rest))
+    assert_can_be_sent_to_another_process(read(report(failure("5.1.1")).replace(b"Action", rest)))
 
 
 def test_damaged_reports_can_be_read() -> None:
     for raw in mutated(500, seed=3):
-        read(b"Return-Path: <>\r\n" + raw)
+        assert_can_be_sent_to_another_process(read(b"Return-Path: <>\r\n" + raw))
