@@ -164,6 +164,7 @@ class Run:
             since=mailbox.imap.fetch_since,
             limit=most,
             max_size=mailbox.imap.max_size,
+            now=self.clock(),
         )
         in_hand: deque[tuple[list[Kept], Callable[[], Sequence[Reading | Unreadable]]]] = deque()
         try:

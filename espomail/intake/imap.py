@@ -8,7 +8,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
 from espomail.config.schema import Imap
@@ -61,7 +61,9 @@ class Session:
         with told_as_trouble(f"{self._host}: listing folders"):
             return sorted(str(name) for _, _, name in self._client.list_folders())
 
-    def new_messages(self, position: Position, *, since: date, limit: int, max_size: int) -> Iterator[Batch]:
+    def new_messages(
+        self, position: Position, *, since: date, limit: int, max_size: int, now: datetime
+    ) -> Iterator[Batch]:
         """Batches after the position, lowest UID first, `limit` messages at most.
 
         The first time, and after the server has given the folder new UIDs, messages are found by date. Each
@@ -70,27 +72,24 @@ class Session:
         """
         folder = position.folder
         with told_as_trouble(f"{self._host}: folder {folder}"):
-            state = self._status(folder)
-            if _is_unchanged(state, position):
+            if _is_unchanged(self._status(folder), position):
                 return
             uidvalidity, uid_next = self._examine(folder)
-            is_known = position.uidvalidity == uidvalidity
-            if is_known and 0 < uid_next <= position.last_uid:
-                raise ServerTrouble(
-                    f"{self._host}: folder {folder}: the server's next UID is {uid_next}, but UIDs up to "
-                    f"{position.last_uid} have been read: it lost mail, or was set back to an older state",
-                    is_temporary=False,
-                )
-            uids = self._search_above(position.last_uid) if is_known else self._search_since(position, since)
-            if not is_known:
-                position = Position(folder, uidvalidity, 0, position.last_date)
-            undated = position.last_date or datetime(since.year, since.month, since.day, tzinfo=UTC)
-            for some in _ramp(uids[: max(0, limit)]):
-                for messages, last_uid in self._fetch(folder, uidvalidity, some, max_size, undated):
-                    position = _moved(position, last_uid, messages)
-                    yield Batch(messages, position, len(uids) - bisect_right(uids, last_uid))
+            self._refuse_older_state(position, uidvalidity, uid_next)
+            position, since_day = position.begin(uidvalidity, since, now)
+            uids = self._search(position.last_uid, since_day)
+            newest = datetime(since.year, since.month, since.day, tzinfo=UTC)
             if not uids:
-                yield Batch([], _moved(position, uid_next - 1, []), 0)
+                yield Batch([], position.moved(uid_next - 1, newest), 0)
+            for some in _ramp(uids[: max(0, limit)]):
+                for messages, last_uid in self._fetch(position, some, max_size, newest):
+                    newest = max([newest, *(message.internal_date for message in messages)])
+                    remaining = len(uids) - bisect_right(uids, last_uid)
+                    if since_day and not remaining:  # above the last one there is only older mail
+                        position = position.moved(max(last_uid, uid_next - 1), newest)
+                    else:
+                        position = position.moved(last_uid, None if since_day else newest)
+                    yield Batch(messages, position, remaining)
 
     def mark_seen(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
         """Set the Seen flag."""
@@ -148,14 +147,18 @@ class Session:
             raise ServerTrouble(f"{self._host}: folder {folder} has no UIDVALIDITY", is_temporary=False)
         return int(answer[b"UIDVALIDITY"]), int(answer.get(b"UIDNEXT", 0))
 
-    def _search_above(self, last_uid: int) -> list[int]:
-        return [uid for uid in self._found(["UID", f"{last_uid + 1}:*"]) if uid > last_uid]
+    def _refuse_older_state(self, position: Position, uidvalidity: int, uid_next: int) -> None:
+        """New mail below the UIDs that have been read would never be found."""
+        if position.uidvalidity == uidvalidity and 0 < uid_next <= position.last_uid:
+            raise ServerTrouble(
+                f"{self._host}: folder {position.folder}: the server's next UID is {uid_next}, but UIDs up "
+                f"to {position.last_uid} have been read: it lost mail, or was set back to an older state",
+                is_temporary=False,
+            )
 
-    def _search_since(self, position: Position, since: date) -> list[int]:
-        """By date; one day more where UIDs have changed, since a server's day need not be ours."""
-        if position.last_date is not None:
-            since = max(since, (position.last_date - timedelta(days=1)).date())
-        return self._found(["SINCE", since])
+    def _search(self, last_uid: int, since: date | None) -> list[int]:
+        found = self._found(["SINCE", since] if since else ["UID", f"{last_uid + 1}:*"])
+        return found[bisect_right(found, last_uid) :]
 
     def _found(self, criteria: list[object], within: Sequence[int] | None = None) -> list[int]:
         """The UIDs that match, ascending."""
@@ -163,9 +166,10 @@ class Session:
         return sorted(found if within is None else found.intersection(within))
 
     def _fetch(
-        self, folder: str, uidvalidity: int, uids: Sequence[int], max_size: int, undated: datetime
+        self, position: Position, uids: Sequence[int], max_size: int, undated: datetime
     ) -> Iterator[tuple[list[RawMessage], int]]:
         """The messages in batches, each with the last UID that it accounts for, holes included."""
+        folder, uidvalidity = position.folder, position.uidvalidity or 0
         about = self._client.about(uids)
         for some in _batches(uids, {uid: one.size for uid, one in about.items()}):
             raws = self._bodies({uid: about[uid].size for uid in some if uid in about}, max_size)
@@ -241,18 +245,6 @@ def _is_unchanged(state: dict[bytes, int], position: Position) -> bool:
         position.uidvalidity is not None
         and state.get(b"UIDVALIDITY") == position.uidvalidity
         and state.get(b"UIDNEXT") == position.last_uid + 1
-    )
-
-
-def _moved(position: Position, last_uid: int, messages: Sequence[RawMessage]) -> Position:
-    dates = [message.internal_date for message in messages]
-    if position.last_date is not None:
-        dates.append(position.last_date)
-    return Position(
-        position.folder,
-        position.uidvalidity,
-        max(position.last_uid, last_uid),
-        max(dates, default=None),
     )
 
 

@@ -1,6 +1,7 @@
 """What a mailbox's server hands over: messages as they are, and how far a folder has been read."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from typing import Self
 
 import msgspec
 
@@ -11,7 +12,28 @@ class Position(msgspec.Struct, frozen=True):
     folder: str
     uidvalidity: int | None = None
     last_uid: int = 0
-    last_date: datetime | None = None  # the newest INTERNALDATE so far, aware UTC
+    # The newest INTERNALDATE so far, aware UTC; None as long as the folder's first messages are still coming.
+    last_date: datetime | None = None
+
+    def begin(self, uidvalidity: int, since: date, now: datetime) -> tuple[Self, date | None]:
+        """Where to go on, and the day since which messages are wanted; None: all above this position.
+
+        The first messages are found by date, over as many runs as they take: mail from before `since` may
+        have any UID. So are those of a folder that has new UIDs: one day more of them, since a server's day
+        need not be ours, and not only those of days to come that a server with a wrong clock has told.
+        """
+        if self.uidvalidity == uidvalidity:
+            return self, since if self.last_date is None else None
+        if self.last_date is not None:
+            since = max(since, (min(self.last_date, now) - timedelta(days=1)).date())
+        return type(self)(self.folder, uidvalidity), since
+
+    def moved(self, last_uid: int, newest: datetime | None) -> Self:
+        """The position once all up to this UID is kept; `newest`: the newest date, if that counts."""
+        dates = [one for one in (newest, self.last_date) if one is not None]
+        return type(self)(
+            self.folder, self.uidvalidity, max(self.last_uid, last_uid), max(dates, default=None)
+        )
 
 
 class RawMessage(msgspec.Struct, frozen=True):

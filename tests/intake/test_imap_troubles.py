@@ -42,7 +42,9 @@ def fetched(
         place="mailboxes.m.imap",
     )
     with sign_in(imap, secret, deadline=time.monotonic() + patience_s) as session:
-        batches = session.new_messages(position, since=imap.fetch_since, limit=9, max_size=max_size)
+        batches = session.new_messages(
+            position, since=imap.fetch_since, limit=9, max_size=max_size, now=datetime.now(UTC)
+        )
         return [message for batch in batches for message in batch.messages]
 
 
