@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from espomail.intake.journal import Kept
-from espomail.mail.reading import Reading, read
+from espomail.mail.reading import Reading, read, read_many, unpack
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext
@@ -25,8 +25,6 @@ WORTH_A_PROCESS: Final = 100  # messages; starting a process takes as long as re
 MEMORY_BYTES: Final = 1024**3  # for reading one message alone, and for each of its bytes as many more:
 MEMORY_PER_BYTE: Final = 20
 PROCESSOR_S: Final = 60
-
-_decoder = msgspec.msgpack.Decoder(list[Reading])
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -62,12 +60,12 @@ class Reader:
             self._pool = ProcessPoolExecutor(max(1, (os.cpu_count() or 2) - 1), _context())
         if self._pool is None:
             return lambda: read_all(kept)
-        future = self._pool.submit(_read_far, [(one.raw, one.is_partial) for one in kept])
+        future = self._pool.submit(read_many, [(one.raw, one.is_partial) for one in kept])
         return lambda: self._result(future, kept)
 
     def _result(self, future: "Future[bytes]", kept: Sequence[Kept]) -> Sequence[Reading | Unreadable]:
         try:
-            return _decoder.decode(future.result())
+            return unpack(future.result())
         except (BrokenProcessPool, MemoryError):
             self._pool = None
             return [self.read_alone(one) for one in kept]
@@ -78,9 +76,9 @@ class Reader:
             self._cell = ProcessPoolExecutor(1, _context())
         memory_bytes = MEMORY_BYTES + MEMORY_PER_BYTE * len(kept.raw)
         try:
-            return _decoder.decode(
-                self._cell.submit(_read_limited, kept.raw, kept.is_partial, memory_bytes).result()
-            )[0]
+            return unpack(self._cell.submit(_read_limited, kept.raw, kept.is_partial, memory_bytes).result())[
+                0
+            ]
         except BrokenProcessPool:
             self._cell = None
             return Unreadable("reading it has killed the process that read it, or taken a minute")
@@ -98,7 +96,7 @@ def _context() -> "ForkServerContext":
 
     # A fork would copy our threads' locks and the database's connection.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["espomail.intake.reader"])
+    context.set_forkserver_preload(["espomail.mail.reading"])
     return context
 
 
@@ -110,9 +108,4 @@ def _read_limited(raw: bytes, is_partial: bool, memory_bytes: int) -> bytes:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (used_s + PROCESSOR_S, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, resource.RLIM_INFINITY))
-    return _read_far([(raw, is_partial)])
-
-
-def _read_far(messages: Sequence[tuple[bytes, bool]]) -> bytes:
-    """In the other process. msgpack crosses over faster than pickle."""
-    return msgspec.msgpack.encode([read(raw, is_partial=is_partial) for raw, is_partial in messages])
+    return read_many([(raw, is_partial)])

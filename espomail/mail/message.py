@@ -1,6 +1,7 @@
 """What a mail is, once it has been read: frozen values, safe to hand between processes."""
 
 from datetime import datetime
+from functools import cached_property
 
 import msgspec
 
@@ -28,7 +29,7 @@ class Attachment(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class ParsedMail(msgspec.Struct, frozen=True):
+class ParsedMail(msgspec.Struct, frozen=True, dict=True):
     """A mail as far as intake needs it. What is missing is said (None, empty), never invented."""
 
     message_id: str  # in angle brackets, without white space; made from the bytes where `has_own_id` is false
@@ -50,8 +51,16 @@ class ParsedMail(msgspec.Struct, frozen=True):
 
     def header(self, name: str) -> str | None:
         """The first value of a header field, or None."""
-        return next((value for field, value in self.headers if field == name), None)
+        values = self._values_by_name.get(name)
+        return values[0] if values else None
 
     def header_values(self, name: str) -> list[str]:
         """Every value of a header field, the topmost first."""
-        return [value for field, value in self.headers if field == name]
+        return self._values_by_name.get(name, [])
+
+    @cached_property
+    def _values_by_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            found.setdefault(name, []).append(value)
+        return found

@@ -55,13 +55,13 @@ if __name__ == "__main__":
 """
     disaster_module = f"""
 import os
-from espomail.intake import reader
-whole = reader.read
+from espomail.mail import reading
+whole = reading.read
 def read(raw, *, is_partial):
     if "Grüße 66".encode() in raw:
         {disaster}
     return whole(raw, is_partial=is_partial)
-reader.read = read
+reading.read = read
 """
     (tmp_path / "disaster.py").write_text(disaster_module)
     (tmp_path / "program.py").write_text(program)
