@@ -29,13 +29,14 @@ def check(invocation: Invocation) -> None:
 
     Templates are tried out too. What is allowed but probably not meant is told as a warning, and is no error.
     """
+    from espomail.operations.check_files import file_oddities
     from espomail.operations.check_templates import template_faults, template_oddities
 
     loaded = _loaded(invocation)
     faults = template_faults(loaded.config)
     if faults:
         raise WrongConfiguration("\n".join(faults))
-    warnings = [*loaded.warnings, *template_oddities(loaded.config)]
+    warnings = [*loaded.warnings, *template_oddities(loaded.config), *file_oddities(loaded.config)]
     for warning in warnings:
         invocation.tell(f"espomail: warning: {warning}")
     if invocation.wants_json:

@@ -173,3 +173,14 @@ def test_missing_configuration_is_told_with_the_command_that_makes_one(
 ) -> None:
     assert main(["--config", str(tmp_path / "none.yaml"), "config", "check"], {}) == 78
     assert "`espomail init` makes one" in capfd.readouterr().err
+
+
+def test_check_warns_of_a_password_file_that_is_missing(
+    home: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    assert main(["config", "check"], home) == 0
+    assert "mailboxes.support.imap.password_file: there is no file" in capfd.readouterr().err
+    (configuration(home).parent / "support.password").write_text("secret\n")
+    assert main(["config", "check"], home) == 0
+    assert "there is no file" not in capfd.readouterr().err
