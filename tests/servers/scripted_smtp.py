@@ -24,6 +24,8 @@ ACCEPTS = {
     "NOOP": "250 2.0.0 ok",
     "QUIT": "221 2.0.0 bye",
 }
+NO_SENDER = "503 5.5.1 MAIL first"
+NO_RECIPIENTS = "554 5.5.1 no valid recipients"
 DROP = "drop"  # instead of a reply: the connection is closed
 SILENCE = "silence"  # instead of a reply: nothing, for ever
 DRIP = "drip"  # instead of a reply: a reply without end, line by line
@@ -86,7 +88,7 @@ class ScriptedSmtp:
 
     def _serve(self, connection: socket.socket) -> None:
         lines = connection.makefile("rb")
-        sender = ""
+        sender: str | None = None
         recipients: list[str] = []
         try:
             if not self._reply(connection, "GREETING"):
@@ -97,22 +99,30 @@ class ScriptedSmtp:
                 self.arguments += line.partition(b" ")[2].decode("utf-8", "replace")
                 stage = "EHLO" if verb == "HELO" else verb
                 address = line.partition(b"<")[2].partition(b">")[0].decode("utf-8", "replace")
-                reply = self._reply(
-                    connection, stage, self._refused.get(address) if stage == "RCPT" else None
-                )
+                otherwise = None
+                if stage == "RCPT":
+                    otherwise = self._refused.get(address)
+                elif stage == "DATA" and not recipients:
+                    otherwise = NO_SENDER if sender is None else NO_RECIPIENTS
+                reply = self._reply(connection, stage, otherwise)
                 if reply is None or stage == "QUIT":
                     return
                 if stage == "MAIL":
                     sender, recipients = address, []
+                elif stage == "RSET":
+                    sender, recipients = None, []
                 elif stage == "RCPT" and reply.startswith("2"):
                     recipients.append(address)
                 elif stage == "DATA" and reply.startswith("354"):
                     raw = _message(lines)
+                    if raw is None:
+                        return
                     end = self._reply(connection, "END")
                     if end is not None and end.startswith("2"):
-                        self.received.append(Received(sender, recipients, raw))
+                        self.received.append(Received(sender or "", recipients, raw))
                     if end is None:
                         return
+                    sender, recipients = None, []
         except OSError:
             return
         finally:
@@ -133,10 +143,11 @@ class ScriptedSmtp:
         return reply
 
 
-def _message(lines: Iterable[bytes]) -> bytes:
+def _message(lines: Iterable[bytes]) -> bytes | None:
+    """A message up to the dot that ends it; None when the connection ends before."""
     raw = b""
     for line in lines:
         if line == b".\r\n":
-            break
+            return raw
         raw += line.removeprefix(b".") if line.startswith(b"..") else line
-    return raw
+    return None

@@ -1,5 +1,7 @@
 """What a real Postfix and the scripted server have in common, seen through our own client."""
 
+import smtplib
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +15,7 @@ from tests.servers.scripted_smtp import ScriptedSmtp
 
 BODY = b"\r\n\r\n.a line with a dot\r\n..two\r\n"
 RAW = b"From: a@example.com\r\nSubject: x" + BODY
+CUT = b"From: a@example.com\r\nSubject: x\r\n\r\nas far as the li"
 
 
 def smtp(port: int, **more: object) -> Smtp:
@@ -54,6 +57,38 @@ class Contract:
         assert [one.recipients for one in accepted.refused] == [("unknown@example.com",)]
         assert delivered(user).endswith(BODY)
 
+    def test_message_that_breaks_off_is_not_taken(self, port, delivered, taken, user):
+        with smtplib.SMTP(HOST, port, timeout=30) as client:
+            client.ehlo()
+            client.mail("a@example.com")
+            client.rcpt(user)
+            assert client.docmd("DATA")[0] == 354
+            client.sock.sendall(CUT)
+            client.sock.shutdown(socket.SHUT_WR)
+            assert client.sock.recv(1) == b""
+            client.close()
+        with open_courier(smtp(port), None) as courier:
+            assert courier.deliver("a@example.com", [user], RAW) == Accepted()
+        assert delivered(user).endswith(BODY)
+        assert taken(user) == 1
+
+    @pytest.mark.parametrize("before", [[], ["unknown@example.com"]])
+    def test_message_without_a_recipient_is_not_asked_for(self, port, before):
+        with smtplib.SMTP(HOST, port, timeout=30) as client:
+            client.ehlo()
+            client.mail("a@example.com")
+            for recipient in before:
+                assert client.rcpt(recipient)[0] == 550
+            assert client.docmd("DATA")[0] == 554
+
+    def test_reset_forgets_the_recipients(self, port, user):
+        with smtplib.SMTP(HOST, port, timeout=30) as client:
+            client.ehlo()
+            client.mail("a@example.com")
+            client.rcpt(user)
+            client.rset()
+            assert client.docmd("DATA")[0] == 503
+
 
 class TestPostfix(Contract):
     @pytest.fixture
@@ -63,6 +98,10 @@ class TestPostfix(Contract):
     @pytest.fixture
     def delivered(self, dovecot: Dovecot) -> Callable[[str], bytes]:
         return lambda user: wait_until(lambda: dovecot.messages(user), f"mail for {user}")[0]
+
+    @pytest.fixture
+    def taken(self, dovecot: Dovecot) -> Callable[[str], int]:
+        return lambda user: len(dovecot.messages(user))
 
 
 class TestScripted(Contract):
@@ -75,6 +114,10 @@ class TestScripted(Contract):
     @pytest.fixture
     def delivered(self, scripted_smtp: ScriptedSmtp) -> Callable[[str], bytes]:
         return lambda user: wait_until(lambda: scripted_smtp.received, f"mail for {user}")[0].raw
+
+    @pytest.fixture
+    def taken(self, scripted_smtp: ScriptedSmtp) -> Callable[[str], int]:
+        return lambda user: len(scripted_smtp.received)
 
 
 def test_login_with_other_letters_than_ascii_is_taken_by_a_real_server(postfix, dovecot, user):
