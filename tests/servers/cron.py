@@ -7,7 +7,6 @@ a file of their own in /etc/cron.d, with a login before the command, as crontab.
 import fcntl
 import os
 import pwd
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -21,8 +20,10 @@ from tests.servers.ports import wait_until
 LOCK = Path("/run/crond.pid")
 TABLES = Path("/etc/cron.d")
 
-# Cron would mail what a command says; this stands where cron starts a shell, and keeps it.
+# Cron would mail what a command says; this stands where cron starts a shell, and keeps it. A killed test
+# leaves its crontab to a cron of the host: the first job that finds the test gone takes it away.
 SHELL = """#!/bin/sh
+[ -d /proc/{tests} ] || {{ rm -f {table}; exit; }}
 /bin/sh "$@" >>{folder}/output 2>&1 </dev/null
 echo $? >>{folder}/ended
 """
@@ -73,7 +74,7 @@ class Cron:
 
     def _start(self) -> None:
         shell = self.folder / "shell"
-        shell.write_text(SHELL.format(folder=shlex.quote(str(self.folder))))
+        shell.write_text(SHELL.format(folder=self.folder, table=self.table, tests=os.getpid()))
         shell.chmod(0o755)
         owner = pwd.getpwnam(self.login)
         os.chown(self.folder, owner.pw_uid, owner.pw_gid)

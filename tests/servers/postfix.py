@@ -77,6 +77,10 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
 
+# "postfix start" hands the master over to init, and the master, as it changes its user, loses the signal that
+# the kernel would send it when its parent dies. A shell that stays beside it passes that signal on.
+KEEPER = 'trap "kill \\$!" TERM; "$0" -c "$1" & wait $!; wait $!'
+
 
 class Postfix:
     """Start it with `with`. `ca_file` is what a client has to trust."""
@@ -85,6 +89,7 @@ class Postfix:
         self.program = shutil.which("postfix", path=f"{os.environ['PATH']}:/usr/sbin")
         if self.program is None:
             raise FileNotFoundError("postfix is not installed: apt-get install postfix")
+        self.process: subprocess.Popen[bytes] | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="postfix-", dir="/tmp"))
         self.folder.chmod(0o755)
         authority = Authority(self.folder)
@@ -117,35 +122,50 @@ class Postfix:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
     ) -> None:
-        try:
-            if self._is_running():
-                self.stop()
-        finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Start it, also again after `stop`; it keeps its ports and its queue."""
-        self._postfix("start")
+        """Start it, also again after `stop`; it keeps its ports and its queue. It ends with this process."""
+        self._call(str(self.program), "check")  # makes the folders of the queue
+        master = self._call(f"{Path(str(self.program)).parent}/postconf", "-hx", "daemon_directory").strip()
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "sh", "-c", KEEPER, f"{master}/master", str(self.folder)],
+            stdin=subprocess.DEVNULL,
+        )
         for port in (self.smtp_port, self.submission_port):
-            wait_until(partial(is_listening, port), f"Postfix on port {port}")
+            wait_until(partial(self._is_listening, port), f"Postfix on port {port}")
 
     def stop(self) -> None:
         """Stop it with all its processes."""
-        self._postfix("stop")
+        if self.process is None:
+            return
+        self.process.terminate()
+        self.process.wait(timeout=20)
 
     def send(self, envelope_sender: str, recipients: Sequence[str], raw: bytes) -> None:
         """Hand a message in, as a customer's mail server would."""
         with smtplib.SMTP(HOST, self.smtp_port, timeout=30) as client:
             client.sendmail(envelope_sender, list(recipients), raw)
 
-    def _is_running(self) -> bool:
-        return self._call("status").returncode == 0
+    def _is_listening(self, port: int) -> bool:
+        if self.process is None or self.process.poll() is not None:
+            raise ChildProcessError(f"Postfix has ended: {self._log()[-2000:]}")
+        return is_listening(port)
 
-    def _postfix(self, command: str) -> None:
-        done = self._call(command)
+    def _call(self, *command: str) -> str:
+        """Run a program of Postfix's on this instance; gives its output."""
+        program, *arguments = command
+        done = subprocess.run(
+            [program, "-c", str(self.folder), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr + self._log()
+        return done.stdout
+
+    def _log(self) -> str:
         log = self.folder / "log"
-        assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
-
-    def _call(self, command: str) -> subprocess.CompletedProcess[str]:
-        postfix = [str(self.program), "-c", str(self.folder), command]
-        return subprocess.run(postfix, capture_output=True, text=True, check=False, timeout=60)
+        return log.read_text(errors="replace") if log.exists() else ""

@@ -1,0 +1,55 @@
+"""Tests that are killed cannot clean up: what their servers do then."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.servers.ports import is_listening, wait_until
+
+ROOT = Path(__file__).parents[2]
+
+SERVERS = """
+from tests.servers.dovecot import Dovecot
+from tests.servers.postfix import Postfix
+with Dovecot() as dovecot, Postfix(dovecot) as postfix:
+    print(dovecot.folder, postfix.folder, dovecot.imap_port, postfix.smtp_port, flush=True)
+    input()
+"""
+CRON = """
+from tests.servers.cron import Cron
+with Cron("* * * * * echo ran") as cron:
+    print(cron.folder, cron.table, flush=True)
+    input()
+"""
+
+
+def said_before_its_kill(program: str) -> list[str]:
+    """What a Python program has said when it waits for input, and is killed instead."""
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as running:
+        assert running.stdout is not None
+        said = running.stdout.readline().split()
+        running.kill()
+    return said
+
+
+def test_servers_end_with_the_tests_that_started_them(root):
+    *folders, imap_port, smtp_port = said_before_its_kill(SERVERS)
+    for port in imap_port, smtp_port:
+        wait_until(lambda port=port: not is_listening(int(port)), f"the end of the server on port {port}")
+    for folder in folders:
+        shutil.rmtree(folder)
+
+
+def test_cron_runs_nothing_any_more_and_forgets_the_crontab(root):
+    folder, table = map(Path, said_before_its_kill(CRON))
+    assert table.exists()
+    subprocess.run(
+        [folder / "shell", "-c", "echo ran"], check=True
+    )  # as a cron of the host would, each minute
+    assert not table.exists()
+    assert not (folder / "output").exists()
+    shutil.rmtree(folder)
