@@ -52,6 +52,14 @@ class Connection(imaplib.IMAP4):
         bare = super()._create_socket(timeout)  # type: ignore[misc]
         return bare if self._context is None else self._context.wrap_socket(bare, server_hostname=self.host)
 
+    def _get_capabilities(self) -> None:
+        """What the greeting tells need not be asked for; after STARTTLS that does not count any more."""
+        told = self.untagged_responses.pop("CAPABILITY", None)
+        if told and isinstance(told[-1], bytes) and not self._tls_established:
+            self.capabilities = tuple(told[-1].decode("ascii").upper().split())
+        else:
+            super()._get_capabilities()  # type: ignore[misc]
+
     def read(self, size: int) -> bytes:
         """A literal. Its announced size is a stranger's word, and memory would be set aside for it."""
         self.room_bytes -= size

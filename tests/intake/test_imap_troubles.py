@@ -52,6 +52,12 @@ def test_server_that_behaves_is_read(server):
     assert [message.raw for message in fetched(server)] == [MESSAGE]
 
 
+def test_folder_without_anything_new_costs_three_commands(server):
+    read = Position("INBOX", uidvalidity=7, last_uid=1, last_date=datetime(2026, 11, 24, tzinfo=UTC))
+    assert fetched(server, position=read) == []
+    assert [line.split()[1] for line in server.heard.splitlines()] == [b"LOGIN", b"STATUS", b"LOGOUT"]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_server_that_falls_silent_is_given_up_in_time(server, monkeypatch, stage):
     monkeypatch.setattr(imap_module, "GRACE_S", 0.2)
