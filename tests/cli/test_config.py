@@ -25,6 +25,9 @@ def home(tmp_path: Path) -> dict[str, str]:
     """The environment of a login whose configuration `init` has just made."""
     environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TZ": "Europe/Berlin"}
     assert main(["-q", "init"], environ) == 0
+    password = configuration(environ).with_name("support.password")
+    password.write_text("secret\n")
+    password.chmod(0o600)
     return environ
 
 
@@ -178,9 +181,6 @@ def test_missing_configuration_is_told_with_the_command_that_makes_one(
 def test_check_warns_of_a_password_file_that_is_missing(
     home: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    capfd.readouterr()
+    configuration(home).with_name("support.password").unlink()
     assert main(["config", "check"], home) == 0
     assert "mailboxes.support.imap.password_file: there is no file" in capfd.readouterr().err
-    (configuration(home).parent / "support.password").write_text("secret\n")
-    assert main(["config", "check"], home) == 0
-    assert "there is no file" not in capfd.readouterr().err
