@@ -4,7 +4,7 @@ import re
 from html import escape
 from typing import Final, NamedTuple
 
-from espomail.mail import charsets, defects, html, params, transfer
+from espomail.mail import charsets, defects, html, params, transfer, uuencode
 from espomail.mail.structure import Part
 
 _META_CHARSET = re.compile(
@@ -22,12 +22,20 @@ class Sorted(NamedTuple):
     attached: list[Part]
 
 
+class Text(NamedTuple):
+    """The text of a mail, and the files that stood in it."""
+
+    plain: str
+    files: tuple[uuencode.Block, ...]
+
+
 class _Segment:
     """A stretch of the mail's text: plain, HTML, or both (the two sides of a multipart/alternative)."""
 
     def __init__(self) -> None:
         self.plain: list[str] = []
         self.html: list[html.Page] = []
+        self.files: list[uuencode.Block] = []
 
 
 def sort(parts: list[Part]) -> Sorted:
@@ -44,10 +52,20 @@ def disposition(part: Part, hint: str | None = None) -> params.Structured:
     return params.parse(raw, hint) if raw else params.Structured("", {})
 
 
-def plain(texts: list[Part], found: list[str]) -> str:
+def plain(texts: list[Part], found: list[str]) -> Text:
     """The text of a mail in the order of its parts; made from HTML where a part has no other side."""
-    sides = [_plain_side(segment) for segment in _segments(texts, found)]
-    return "\n\n".join(text for text in sides if text)
+    segments = _segments(texts, found)
+    sides = [_plain_side(segment) for segment in segments]
+    return Text("\n\n".join(text for text in sides if text), _files_in(segments))
+
+
+def files_in(texts: list[Part]) -> tuple[uuencode.Block, ...]:
+    """The files that stand in the text of a mail."""
+    return _files_in(_segments(texts, []))
+
+
+def _files_in(segments: list[_Segment]) -> tuple[uuencode.Block, ...]:
+    return tuple(file for segment in segments for file in segment.files)
 
 
 def harmless_html(texts: list[Part], found: list[str]) -> str:
@@ -60,7 +78,8 @@ def _segments(texts: list[Part], found: list[str]) -> list[_Segment]:
     segments: dict[object, _Segment] = {}
     for part in texts:
         segment = segments.setdefault(part.alternative or id(part), _Segment())
-        text = text_of(part, found)
+        text, files = _text_of(part, found)
+        segment.files.extend(files)
         if not text.strip():
             continue
         is_html = part.message.kind == "text/html"
@@ -74,8 +93,8 @@ def _segments(texts: list[Part], found: list[str]) -> list[_Segment]:
     return list(segments.values())
 
 
-def text_of(part: Part, found: list[str]) -> str:
-    """The decoded text of a leaf, its lines ended by \\n."""
+def _text_of(part: Part, found: list[str]) -> uuencode.Split:
+    """The decoded text of a leaf, its lines ended by \\n, and the files in it."""
     declared = part.message.structured_type()
     data = transfer.content(part.message, found)
     label = declared.parameters.get("charset")
@@ -89,9 +108,13 @@ def text_of(part: Part, found: list[str]) -> str:
         found.append(defect)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if declared.value == "text/plain" and declared.parameters.get("format", "").lower() == "flowed":
-        return _unflowed(text, delete_space=declared.parameters.get("delsp", "").lower() == "yes")
-    return text
+    if declared.value == "text/html":
+        return uuencode.Split(text, ())
+    split = uuencode.split(text)
+    if declared.parameters.get("format", "").lower() == "flowed":
+        delete_space = declared.parameters.get("delsp", "").lower() == "yes"
+        return split._replace(text=_unflowed(split.text, delete_space=delete_space))
+    return split
 
 
 def _is_text(part: Part) -> bool:

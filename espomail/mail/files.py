@@ -1,10 +1,14 @@
-"""What is attached to a mail: each file with what is said of it and its content, winmail.dat unpacked."""
+"""What is attached to a mail: each file with what is said of it and its content.
+
+A winmail.dat is unpacked in its place; files that stood in the text come last.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
-from espomail.mail import attachments, bodies, headers, ids, tnef, transfer
+from espomail.mail import attachments, bodies, headers, ids, tnef, transfer, uuencode
 from espomail.mail.message import Attachment
 from espomail.mail.structure import Part
 
@@ -21,11 +25,13 @@ class File(NamedTuple):
     content: Callable[[list[str]], bytes]  # adds what is wrong to the list
 
 
-def listed(parts: Sequence[Part], found: list[str]) -> tuple[Attachment, ...]:
+def listed(
+    parts: Sequence[Part], in_text: Sequence[uuencode.Block], found: list[str]
+) -> tuple[Attachment, ...]:
     """The attachments as a mail lists them, each decoded once for its size and digest."""
     names = attachments.Names()
     listing: list[Attachment] = []
-    for index, file in enumerate(_files(parts), start=1):
+    for index, file in enumerate(_files(parts, in_text), start=1):
         content = file.content(found)
         listing.append(
             Attachment(
@@ -41,22 +47,29 @@ def listed(parts: Sequence[Part], found: list[str]) -> tuple[Attachment, ...]:
     return tuple(listing)
 
 
-def content(parts: Sequence[Part], index: int) -> bytes:
+def content(parts: Sequence[Part], in_text: Sequence[uuencode.Block], index: int) -> bytes:
     """The content of the file with that index, counted from 1. Raises IndexError where there is none."""
-    for number, file in enumerate(_files(parts), start=1):
+    for number, file in enumerate(_files(parts, in_text), start=1):
         if number == index:
             return file.content([])
     raise IndexError(index)
 
 
-def _files(parts: Sequence[Part]) -> Iterator[File]:
+def winmails(parts: Sequence[Part]) -> Iterator[tnef.Winmail]:
+    """Every winmail.dat among the parts, unpacked."""
+    return (tnef.unpack(file.content([])) for file in map(_file, parts) if _is_winmail(file))
+
+
+def _files(parts: Sequence[Part], in_text: Sequence[uuencode.Block]) -> Iterator[File]:
     for part in parts:
         file = _file(part)
-        inner = tnef.unpack(file.content([])) if _is_winmail(file) else []
+        inner = tnef.unpack(file.content([])).files if _is_winmail(file) else ()
         if inner:
-            yield from (_unpacked(one) for one in inner)
+            yield from (_inner(one.name, partial(_same, one.content)) for one in inner)
         else:
             yield file
+    for block in in_text:
+        yield _inner(block.name, block.content)
 
 
 def _file(part: Part) -> File:
@@ -76,6 +89,11 @@ def _is_winmail(file: File) -> bool:
     return file.content_type in tnef.TYPES or file.wanted_name.lower() == _WINMAIL
 
 
-def _unpacked(inner: tnef.Inner) -> File:
-    kind = attachments.type_of(inner.name)
-    return File(inner.name, kind, inline=False, content_id="", content=lambda _: inner.content)
+def _inner(name: str, content: Callable[[], bytes]) -> File:
+    """A file of which only the name is known."""
+    kind = attachments.type_of(name)
+    return File(name, kind, inline=False, content_id="", content=lambda _: content())
+
+
+def _same(content: bytes) -> bytes:
+    return content

@@ -13,6 +13,7 @@ from espomail.mail import (
     defects,
     files,
     headers,
+    html,
     ids,
     params,
     structure,
@@ -56,8 +57,8 @@ def parse_headers(raw_headers: bytes) -> ParsedMail:
 def attachment_bytes(raw: bytes, index: int) -> bytes:
     """The decoded content of the attachment with that `index`. Raises IndexError where there is none."""
     block = headers.split(raw)
-    attached = bodies.sort(structure.parts(block.fields, block.body, [])).attached
-    return files.content(attached, index)
+    parts = bodies.sort(structure.parts(block.fields, block.body, []))
+    return files.content(parts.attached, bodies.files_in(parts.texts), index)
 
 
 def harmless_html(raw: bytes) -> Harmless:
@@ -66,7 +67,8 @@ def harmless_html(raw: bytes) -> Harmless:
     try:
         block = headers.split(raw)
         parts = bodies.sort(structure.parts(block.fields, block.body, []))
-        return Harmless(bodies.harmless_html(parts.texts, found), tuple(dict.fromkeys(found)))
+        shown = bodies.harmless_html(parts.texts, found) or _html_of_outlook(parts)
+        return Harmless(shown, tuple(dict.fromkeys(found)))
     except FAULTS:
         return Harmless("", (defects.PARSER_FAULT,))
 
@@ -76,8 +78,18 @@ def _whole(raw: bytes) -> ParsedMail:
     found = list(block.defects)
     parts = bodies.sort(structure.parts(block.fields, block.body, found))
     text = bodies.plain(parts.texts, found)
-    attached = files.listed(parts.attached, found)
-    return _read(raw, block, found, text, attached)
+    attached = files.listed(parts.attached, text.files, found)
+    return _read(raw, block, found, text.plain or _text_of_outlook(parts), attached)
+
+
+def _text_of_outlook(parts: bodies.Sorted) -> str:
+    """The text in a winmail.dat, of a mail that has no other."""
+    return next((text for one in files.winmails(parts.attached) if (text := one.text())), "")
+
+
+def _html_of_outlook(parts: bodies.Sorted) -> str:
+    page = next((one.html for one in files.winmails(parts.attached) if one.html), "")
+    return html.Page(page).sanitised().html if page and not bodies.plain(parts.texts, []).plain else ""
 
 
 def _header_and_raw_text(raw: bytes) -> ParsedMail:

@@ -1,4 +1,4 @@
-"""The files in a winmail.dat, which Outlook sends to people who have no Outlook ([MS-OXTNEF]).
+"""What is in a winmail.dat, which Outlook sends to people who have no Outlook ([MS-OXTNEF]): files and text.
 
 tnefparse believes every count that it reads, and would go round four thousand million times for a stranger;
 so its loops are given a budget, and the number of its objects is counted before it copies them.
@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from espomail.mail import charsets, html, rtf
 from espomail.mail.faults import FAULTS
 
 TYPES: Final = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
@@ -27,10 +28,27 @@ class Inner(NamedTuple):
     content: bytes
 
 
-def unpack(data: bytes) -> list[Inner]:
-    """The files in `data`, in order; none where it is no TNEF or a broken one. Never raises."""
+class Winmail(NamedTuple):
+    """A winmail.dat, unpacked: its files in order, and its text in the forms that Outlook has put in."""
+
+    files: tuple[Inner, ...] = ()
+    plain: str = ""
+    html: str = ""
+    packed_rtf: bytes = b""
+
+    def text(self) -> str:
+        """The text as it can be read: the plain one, or what the others are made into."""
+        if self.plain.strip():
+            return self.plain.strip()
+        return (html.Page(self.html).text() if self.html else "") or rtf.text(
+            rtf.decompressed(self.packed_rtf)
+        )
+
+
+def unpack(data: bytes) -> Winmail:
+    """What is in `data`; nothing where it is no TNEF or a broken one. Never raises."""
     if not data.startswith(_SIGNATURE) or _objects(data) * len(data) > _MOST_BYTES_COPIED:
-        return []
+        return Winmail()
     import logging
 
     from tnefparse import mapi, tnef
@@ -40,10 +58,15 @@ def unpack(data: bytes) -> list[Inner]:
     with _one_at_a_time:
         mapi.range = tnef.range = budget.range  # found before the built-in one
         try:
-            found = tnef.TNEF(data, do_checksum=False).attachments
-            return [Inner(_name(one), bytes(one.data)) for one in found if one.data]
+            found = tnef.TNEF(data, do_checksum=False)
+            return Winmail(
+                files=tuple(Inner(_name(one), bytes(one.data)) for one in found.attachments if one.data),
+                plain=_text(found.body, found.codepage),
+                html=_text(found.htmlbody, found.codepage),
+                packed_rtf=found._rtfbody if isinstance(found._rtfbody, bytes) else b"",
+            )
         except FAULTS:
-            return []
+            return Winmail()
         finally:
             del mapi.range, tnef.range
 
@@ -60,6 +83,15 @@ class _Budget:
             if self._left < 0:
                 raise ValueError("more rounds than any winmail.dat needs")
             yield number
+
+
+def _text(body: object, codepage: str | None) -> str:
+    if isinstance(body, bytes):
+        body = charsets.decode(body.rstrip(b"\0"), codepage).text
+    if not isinstance(body, str):
+        return ""
+    whole = body.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _objects(data: bytes) -> int:
