@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TAKEN: Final = (250, 251)
 GOING_AWAY: Final = 421
-VERDICT_S: Final = 180.0  # how long a server may look at a whole message; RFC 5321 §4.5.3.2.6 has ten minutes
+VERDICT_S: Final = 28.0  # how long a server may look at a whole message, so that a run ends in time
 PATIENCE: Final = 2  # an answer in small pieces may take so many times as long as a silence
 
 # What goes into MAIL and RCPT as it is. smtplib would make `<a>` of `a,b@example.com`: somebody else.
