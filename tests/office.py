@@ -12,7 +12,6 @@ from typing import Any
 
 from espomail.config import load as config_load
 from espomail.crm.context import Context
-from espomail.crm.loading import rows_of
 from espomail.intake import journal
 from espomail.intake.messages import Position, RawMessage
 from espomail.intake.reader import Reader, read_all
@@ -22,6 +21,7 @@ from espomail.store import connection, write
 from espomail.store.changes import Changes, add
 from espomail.store.ids import Ids
 from espomail.store.models import TABLES, Account, Contact, Follower, Lead, RecordAddress, Table, TokenKey
+from espomail.store.read import rows_of
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 

@@ -8,11 +8,12 @@ from msgspec import Struct
 from peewee import fn
 
 from espomail.crm.email_lines import EmailLine
-from espomail.crm.listing import Named, tuples_of
+from espomail.crm.listing import Named
 from espomail.crm.related import named, names_of, pointed_at, teams_of
 from espomail.crm.stream import StreamEntry
 from espomail.store.changes import Row
 from espomail.store.models import Email
+from espomail.store.read import tuples_of
 
 
 class CaseHead(Struct, frozen=True, kw_only=True):

@@ -12,12 +12,13 @@ from espomail.crm.access import Access, no_such
 from espomail.crm.case_lines import CaseLine, CasePage, case_heads, case_lines, emails_counted, is_of_case
 from espomail.crm.desk import OPEN_STATUSES
 from espomail.crm.followers import followers_of
-from espomail.crm.listing import Listing, rows_of
+from espomail.crm.listing import Listing
 from espomail.crm.records import LARGEST_ID
 from espomail.crm.refs import Ref
 from espomail.crm.search import contains
 from espomail.crm.stream import stream_of
 from espomail.store.models import Case, Email, RecordTeam
+from espomail.store.read import rows_of
 
 STATUSES = ("New", "Assigned", "Pending", "Closed", "Rejected", "Duplicate")
 PRIORITIES = ("Low", "Normal", "High", "Urgent")

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
-from espomail.crm.listing import Named, Parent, rows_of
+from espomail.crm.listing import Named, Parent
 from espomail.crm.refs import Ref, parent_of
 from espomail.crm.related import grouped, named, names_of, parent_named
 from espomail.mail.parse import harmless_html
@@ -21,6 +21,7 @@ from espomail.store.models import (
     EmailUser,
     RawMessage,
 )
+from espomail.store.read import rows_of
 
 
 class EmailHead(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from peewee import fn
 
 from espomail.crm.access import Access, no_such
 from espomail.crm.email_lines import EmailLine, EmailPage, email_lines, email_page
-from espomail.crm.listing import Listing, rows_of
+from espomail.crm.listing import Listing
 from espomail.crm.records import LARGEST_ID
 from espomail.crm.refs import Ref
 from espomail.crm.search import contains, like
@@ -16,6 +16,7 @@ from espomail.errors import NotFound
 from espomail.store.changes import Row
 from espomail.store.compression import decompress
 from espomail.store.models import Email, EmailAddress, EmailMailbox, EmailText, EmailUser, RawMessage
+from espomail.store.read import rows_of
 
 SENT_STATUSES = ("queued", "sending", "sent")
 OWN_FOLDERS = ("inbox", "archive", "trash")

@@ -1,9 +1,9 @@
 """Following a record: being told, inside the system, of what happens to it."""
 
-from espomail.crm.listing import tuples_of
 from espomail.crm.refs import Ref
 from espomail.store.changes import Changes, put, remove
 from espomail.store.models import Follower
+from espomail.store.read import tuples_of
 
 
 def followers_of(ref: Ref) -> tuple[str, ...]:

@@ -17,16 +17,6 @@ PORTION = 400
 """Rows that are turned into lines together: few enough for one `IN (…)`, and for memory."""
 
 
-def rows_of(query: Any) -> list[dict[str, Any]]:
-    """The query's rows by column name."""
-    return list(query.dicts())
-
-
-def tuples_of(query: Any) -> list[tuple[Any, ...]]:
-    """The query's rows in the order of its columns."""
-    return list(query.tuples())
-
-
 class Named(Struct, frozen=True):
     """A record that another one points at."""
 

@@ -33,7 +33,7 @@ from espomail.store.models import (
     RecordTeam,
     Table,
 )
-from espomail.store.read import rows_in
+from espomail.store.read import rows_in, rows_of
 
 SURVIVORS_TO_FOLLOW: Final = 10
 CASE_NUMBER = re.compile(r"\[#([1-9][0-9]{0,8})\]")
@@ -234,11 +234,6 @@ POINTERS: Final = (
     ("converted_contact", "contact"),
 )
 """Columns of a record that name another one, and its type."""
-
-
-def rows_of(query: "ModelSelect[Any]") -> list[dict[str, Any]]:
-    """The query's rows by column name."""
-    return list(query.dicts())
 
 
 def is_less_busy(mailbox: Mailbox) -> bool:

@@ -7,11 +7,12 @@ from typing import ClassVar
 from msgspec import Struct
 
 from espomail.crm.access import Access, no_such
-from espomail.crm.listing import Listing, rows_of
+from espomail.crm.listing import Listing
 from espomail.crm.related import in_portions
 from espomail.errors import UnusableInput
 from espomail.store.changes import Change, Changes, Row, change
 from espomail.store.models import Email, Outbox
+from espomail.store.read import rows_of
 
 OVER = ("sent", "cancelled")
 RETRIED_BY_ID = ("waiting", "failed", "in-doubt", "cancelled")

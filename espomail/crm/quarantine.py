@@ -8,12 +8,13 @@ from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from espomail.crm.access import no_such
-from espomail.crm.listing import Listing, rows_of
+from espomail.crm.listing import Listing
 from espomail.crm.related import in_portions
 from espomail.mail.parse import parse, parse_headers
 from espomail.store.changes import Row
 from espomail.store.compression import decompress
 from espomail.store.models import Journal, RawMessage
+from espomail.store.read import rows_of
 
 
 class ParkedLine(Struct, frozen=True, kw_only=True):

@@ -7,10 +7,11 @@ from typing import Any
 
 from peewee import Field
 
-from espomail.crm.listing import Named, Parent, rows_of, tuples_of
+from espomail.crm.listing import Named, Parent
 from espomail.crm.refs import MODELS, Ref
 from espomail.store.changes import Row
 from espomail.store.models import Contact, RecordAddress, RecordTeam, Table
+from espomail.store.read import rows_of, tuples_of
 
 IDS_PER_SELECT = 5_000
 

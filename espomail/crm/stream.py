@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from espomail.crm.access import Access
-from espomail.crm.listing import rows_of, tuples_of
 from espomail.crm.refs import Ref
 from espomail.crm.related import in_portions
 from espomail.store.models import Email, Note
+from espomail.store.read import rows_of, tuples_of
 
 HIDDEN = "an e-mail that you may not read"
 

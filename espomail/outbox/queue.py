@@ -15,7 +15,6 @@ import msgspec
 
 from espomail.config.schema import Config, Mailbox
 from espomail.config.secrets import secret_of
-from espomail.crm.loading import rows_of
 from espomail.crm.notes import Pen, note
 from espomail.crm.refs import Ref, parent_of
 from espomail.errors import ServerTrouble, WrongConfiguration
@@ -27,6 +26,7 @@ from espomail.store.compression import decompress
 from espomail.store.connection import writing
 from espomail.store.ids import Ids
 from espomail.store.models import Email, Outbox, RawMessage
+from espomail.store.read import rows_of
 
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
 """How long after each refused attempt the next one is due; the last one repeats."""

@@ -1,4 +1,4 @@
-"""Rows by the values of one column, many at once: a batch's desk is filled by a few such SELECTs."""
+"""Rows as plain values: of a query, or of one table by many values of a column."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -7,6 +7,16 @@ from espomail.store.models import Table, database
 from espomail.store.write import columns_of
 
 VALUES_PER_SELECT: Final = 5_000  # SQLite takes 32,766 parameters, PostgreSQL 65,535
+
+
+def rows_of(query: Any) -> list[dict[str, Any]]:
+    """The query's rows by field name."""
+    return list(query.dicts())
+
+
+def tuples_of(query: Any) -> list[tuple[Any, ...]]:
+    """The query's rows in the order of its columns."""
+    return list(query.tuples())
 
 
 def rows_in(model: type[Table], column: str, values: Iterable[Any], **equal: Any) -> list[dict[str, Any]]:
