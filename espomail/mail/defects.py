@@ -5,6 +5,8 @@ from typing import Final
 # Of email.errors, by class name. Those that the structure itself brings are taken over as they come.
 MISSING_SEPARATOR: Final = "MissingHeaderBodySeparatorDefect"
 FIRST_LINE_CONTINUES: Final = "FirstHeaderLineIsContinuationDefect"
+INVALID_BASE64_CHARACTERS: Final = "InvalidBase64CharactersDefect"
+INVALID_BASE64_PADDING: Final = "InvalidBase64PaddingDefect"
 INVALID_BASE64_LENGTH: Final = "InvalidBase64LengthDefect"
 INVALID_DATE: Final = "InvalidDateDefect"
 UNDECODABLE_BYTES: Final = "UndecodableBytesDefect"

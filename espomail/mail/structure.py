@@ -4,7 +4,6 @@ Attached messages stay closed, nesting is cut at a depth that no mail reaches, a
 or wrong is guessed from the text, so that no recursion and no quadratic time is left to a stranger.
 """
 
-import binascii
 import re
 from collections.abc import Iterator, Sequence
 from email.feedparser import FeedParser
@@ -20,7 +19,6 @@ _DEEPEST_IN_LARGE: Final = 20  # each line of a part is compared with the bounda
 _LARGE_BYTES: Final = 1_000_000
 _MOST_PARTS: Final = 10_000
 _MOST_GUESSES: Final = 20
-_BLANKS: Final = b" \t\r\n"
 _FEED_CHARS: Final = 256 * 1024
 _SEPARATOR_LINE = re.compile(
     rb"^--(?!-*[ \t]*\r?$)([^\r\n]{1,200}?)[ \t]*\r?\n(?=Content-|\r?\n)", re.MULTILINE | re.IGNORECASE
@@ -49,12 +47,12 @@ class PartMessage(Message):
     """A part as the feed parser builds it. Only multiparts are opened, and only down to a depth."""
 
     deepest: int = _DEEPEST
+    _payload: Any  # the standard library's: a text, or the list of parts
 
     def __init__(self, policy: Any = compat32) -> None:
         super().__init__(policy=policy)
         self.depth = 0
         self.type: params.Structured | None = None
-        self.encoding: str | None = None  # the transfer encoding to undo, once it has been read
         self.source: bytes | None = None  # the body that the marks in the payload point into
 
     def attach(self, payload: Any) -> None:
@@ -69,33 +67,12 @@ class PartMessage(Message):
                 return headers.unfold(str(value))
         return ""
 
-    def get(self, name: str, failobj: Any = None) -> Any:
-        if self.encoding is not None and name == "content-transfer-encoding":
-            return self.encoding
-        return super().get(name, failobj)
-
-    def content(self, encoding: str = "") -> bytes:
-        """The bytes of a leaf with that transfer encoding undone; without one, as they came."""
-        payload = self._decoded("")
-        if not encoding:
-            return self._filled(payload)
-        if encoding == "base64":
-            # Without a name for the bytes in between: of a large attachment each copy counts.
-            sound = _sound_base64(self._filled(payload).translate(None, _BLANKS))
-            if sound is not None:
-                return sound
-        self.set_payload(self._filled(payload).decode("ascii", "surrogateescape"))
-        content = self._decoded(encoding)
-        self.set_payload(payload.decode("ascii", "surrogateescape"))
-        return content
-
-    def _filled(self, payload: bytes) -> bytes:
+    def content(self) -> bytes:
+        """The bytes of a leaf as they came, its transfer encoding not undone."""
+        if not isinstance(self._payload, str):
+            return b""
+        payload = self._payload.encode("ascii", "surrogateescape")
         return payload if self.source is None else skeleton.filled(payload, self.source)
-
-    def _decoded(self, encoding: str) -> bytes:
-        self.encoding = encoding
-        decoded = self.get_payload(decode=True)
-        return decoded if isinstance(decoded, bytes) else b""
 
     def structured_type(self) -> params.Structured:
         """Content-Type with its parameters; read once, when the header is complete."""
@@ -217,14 +194,6 @@ def _walk(message: PartMessage) -> Iterator[PartMessage]:
         one = pending.pop()
         yield one
         pending.extend(_children(one))
-
-
-def _sound_base64(encoded: bytes) -> bytes | None:
-    """Base64 without a fault, decoded; None for any other, which the standard library judges."""
-    try:
-        return binascii.a2b_base64(encoded, strict_mode=True)
-    except binascii.Error:
-        return None
 
 
 def _with_guessed_boundary(message: PartMessage) -> PartMessage | None:

@@ -2,9 +2,11 @@
 
 import binascii
 import re
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 _BEGIN = re.compile(r"^begin [0-7]{3,4} +([^\n]{1,200}?)[ \t]*\n", re.MULTILINE)
+_BEGIN_OF_PART = re.compile(rb"^begin [0-7]{3,4}[ \t][^\r\n]*\r?\n", re.MULTILINE)
 _LINE = re.compile(r"([ -`])([ -`]*)[ \t]*\n")
 _END = re.compile(r"(?:[` ]?[ \t]*\n){0,2}end[ \t]*(?:\n|$)")
 _TRAILER_CHARS: Final = 2  # a check character, and a blank
@@ -17,7 +19,10 @@ class Block(NamedTuple):
     lines: str
 
     def content(self) -> bytes:
-        return b"".join(_decoded(line) for line in self.lines.split("\n"))
+        content = bytearray()
+        for line in _lines(self.lines.encode("ascii", "replace"), 0):
+            content += _decoded(line)
+        return bytes(content)
 
 
 class Split(NamedTuple):
@@ -55,9 +60,35 @@ def _end_of_lines(text: str, at: int) -> int:
     return at
 
 
-def _decoded(line: str) -> bytes:
-    if not line:
+def decode(encoded: bytes) -> bytes:
+    """The content of a part that is declared to be uuencoded; as it came where it is not. Never raises."""
+    begin = _BEGIN_OF_PART.search(encoded)
+    if begin is None:
+        return encoded
+    content = bytearray()
+    for line in _lines(encoded, begin.end()):
+        if line.rstrip() == b"end":
+            break
+        content += _decoded(line)
+    return bytes(content)
+
+
+def _lines(data: bytes, at: int) -> Iterator[bytes]:
+    """The lines from `at` on, one at a time: a list of them would take several times the room."""
+    while at < len(data):
+        end = data.find(b"\n", at)
+        end = len(data) if end < 0 else end
+        yield data[at:end]
+        at = end + 1
+
+
+def _decoded(line: bytes) -> bytes:
+    """What a line stands for, without what a mail program has put behind; nothing for other text."""
+    if not line.strip():
         return b""
-    size = (ord(line[0]) - 32) & 63
-    digits = line[1 : 1 + (size + 2) // 3 * 4].rstrip("\t")
-    return binascii.a2b_uu(line[0] + digits)
+    size = (line[0] - 32) & 63
+    digits = line[1 : 1 + (size + 2) // 3 * 4].rstrip(b"\t\r")
+    try:
+        return binascii.a2b_uu(line[:1] + digits)
+    except binascii.Error:
+        return b""
