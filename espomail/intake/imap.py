@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from espomail.intake.wire import Client
 
 FIRST_BATCH: Final = 25  # messages; each batch may hold twice as many as the one before
-LARGEST_BATCH: Final = 400
+LARGEST_BATCH: Final = 200
 BYTES_PER_BATCH: Final = 8 * 1024**2
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
 FOLDERS_NAMED: Final = 20
