@@ -56,9 +56,9 @@ def naive(raw: bytes) -> list[object]:
     """What a program does that trusts its mail: the standard library, and whatever fails is left out."""
     message = BytesParser(policy=email.policy.compat32).parsebytes(raw)
     found: list[object] = []
-    for read in (_subject, _addresses, _date):
+    for part_of in (_subject, _addresses, _date):
         try:
-            found.append(read(message))
+            found.append(part_of(message))
         except (ValueError, LookupError, TypeError):
             found.append(None)
     for part in message.walk():

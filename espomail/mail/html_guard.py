@@ -5,6 +5,7 @@ attributes the text extractor for five, and two million bare ampersands nh3 for 
 """
 
 import re
+from collections.abc import Iterator
 from enum import Enum
 from html import unescape
 from typing import Final
@@ -14,6 +15,7 @@ _MOST_ATTRIBUTES: Final = 300
 _ATTRIBUTES_MATTER_CHARS: Final = 30_000  # in less, even one tag of nothing but attributes is read in 0.1 s
 _MOST_BARE_AMPERSANDS: Final = 5_000
 _MOST_AMPERSANDS: Final = 100_000
+_PIECE_CHARS: Final = 256 * 1024
 
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9:-]{0,30})")
 _END_IS_OFTEN_LEFT_OUT: Final = frozenset(
@@ -74,13 +76,25 @@ def text_by_hand(html: str) -> str:
     """A rough text of a page that no library should read: all that is not a tag, a script or a style."""
     for opening, closing in _UNSEEN:
         html = _without(html, opening, closing)
-    return unescape(_ANY_TAG.sub(" ", html))
+    return unescape("".join(_ANY_TAG.sub(" ", piece) for piece in _pieces(html)))
+
+
+def _pieces(html: str) -> Iterator[str]:
+    """`html` cut between tags: replacing in many places takes several times the room of the text."""
+    at = 0
+    while at < len(html):
+        end = at + _PIECE_CHARS
+        if end < len(html) and (tag := html.rfind("<", at, end)) > at:
+            end = tag
+        yield html[at:end]
+        at = end
 
 
 def _is_too_deep(lower: str) -> bool:
     is_open: dict[str, int] = {}
     depth = 0
-    for closes, name in _TAG.findall(lower):
+    for tag in _TAG.finditer(lower):
+        closes, name = tag.groups()
         if name in _END_IS_OFTEN_LEFT_OUT:
             continue
         if not closes:

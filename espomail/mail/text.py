@@ -95,7 +95,10 @@ def looks_forwarded(subject: str) -> bool:
 
 def text_digest(body_plain: str) -> str:
     """A digest of a text's first 2 KB, white space collapsed: the same for copies wrapped differently."""
-    start = " ".join(body_plain[: 4 * _DIGEST_CHARS].split())[:_DIGEST_CHARS]
+    start = " ".join(body_plain[: _DIGEST_CHARS + _DIGEST_CHARS // 4].split())
+    if len(start) <= _DIGEST_CHARS:  # much white space, or a short text
+        start = " ".join(body_plain[: 4 * _DIGEST_CHARS].split())
+    start = start[:_DIGEST_CHARS]
     return hashlib.sha256(start.encode("utf-8", "replace")).hexdigest()
 
 

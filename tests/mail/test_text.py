@@ -64,6 +64,12 @@ def test_digest_does_not_see_white_space() -> None:
     assert text_digest("Hello  you\r\n\tthere ") == text_digest("Hello you\nthere")
 
 
+@given(st.integers(1, 600), st.integers(1, 4), st.integers(1, 4))
+def test_digest_of_a_long_text_does_not_see_how_it_is_wrapped(words: int, one: int, other: int) -> None:
+    text = [f"word{number}" for number in range(words)]
+    assert text_digest(("\n" * one).join(text)) == text_digest((" " * other).join(text))
+
+
 def test_digest_sees_words_but_only_of_the_start() -> None:
     assert text_digest("Hello you") != text_digest("Hello me")
     assert text_digest("word " * 1000 + "a") == text_digest("word " * 1000 + "b")
