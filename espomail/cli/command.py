@@ -103,11 +103,12 @@ def _log(verbosity: int) -> None:
 
 
 class Verb(click.Command):
-    """One command. Its help ends with its exit codes."""
+    """One command. Its help ends with its exit codes. It may declare a shared option in its own way."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self.params = [*self.params, *shared_options()]
+        own = {name for option in self.params for name in option.opts}
+        self.params = [*self.params, *(one for one in shared_options() if own.isdisjoint(one.opts))]
 
     def invoke(self, ctx: click.Context) -> Any:
         _log(invocation_of(ctx).verbosity)

@@ -1,6 +1,9 @@
 """`espomail email`: the e-mails that were received and sent."""
 
+from pathlib import Path
+
 import click
+import msgspec
 
 from espomail.cli.command import OF_THE_DATABASE, Noun, exits
 from espomail.cli.moments import Given, Moment
@@ -10,12 +13,14 @@ from espomail.crm import emails
 from espomail.crm.email_lines import EmailLine, EmailPage
 from espomail.crm.records import require_readable
 from espomail.crm.refs import Ref
-from espomail.errors import NotFound, WrongUsage
+from espomail.errors import NotFound, UnusableInput, WrongUsage
+from espomail.mail import quotes
+from espomail.operations.new_file import new_file
 
 
 @click.group("email", cls=Noun)
 def command() -> None:
-    """E-mails: list them, show one, print its bytes."""
+    """E-mails: list them, show one, have its bytes and its attachments."""
 
 
 @command.command("list")
@@ -73,12 +78,18 @@ def list_emails(
 
 @command.command("show")
 @click.argument("email_id", metavar="ID", type=NUMBER)
+@click.option(
+    "--full", is_flag=True, help="On a page: also the signature, and what the text quotes at its end."
+)
 @prints(EmailPage)
 @exits(NotFound, *OF_THE_DATABASE)
 @in_session
-def show(session: Session, email_id: int) -> None:
+def show(session: Session, email_id: int, *, full: bool) -> None:
     """Show an e-mail with its text, its attachments, and what was decided about it, rule by rule."""
-    session.out.show_one(emails.page(session.access, email_id))
+    page = emails.page(session.access, email_id)
+    if session.out.format == "table" and not full:
+        page = msgspec.structs.replace(page, body_plain=_short(page.body_plain))
+    session.out.show_one(page)
 
 
 @command.command("raw")
@@ -90,6 +101,36 @@ def raw(session: Session, email_id: int) -> None:
 
     Not to a terminal, which they could steer.
     """
-    if session.out.is_terminal:
-        raise WrongUsage(f"a mail can steer a terminal; type: espomail email raw {email_id} > mail.eml")
+    session.out.require_no_terminal(f"espomail email raw {email_id} > mail.eml")
     session.out.write_bytes(emails.raw(session.access, email_id))
+
+
+@command.command("attachment")
+@click.argument("email_id", metavar="ID", type=NUMBER)
+@click.argument("index", type=NUMBER)
+@click.option("-o", "--output", metavar="FILE", default="-", help="A new file. Default: -, which is stdout.")
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@exits(NotFound, UnusableInput, *OF_THE_DATABASE)
+@in_session
+def attachment(session: Session, email_id: int, index: int, *, output: str, force: bool) -> None:
+    """Write an attachment of an e-mail, by its index in `email show`, to a file or to stdout.
+
+    It is not opened, and nothing is written but that file.
+    """
+    typed = f"espomail email attachment {email_id} {index}"
+    if output == "-":
+        session.out.require_no_terminal(f"{typed} -o FILE")
+        session.out.write_bytes(emails.attachment(session.access, email_id, index))
+        return
+    session.require_own_files(output, typed)
+    content = emails.attachment(session.access, email_id, index)
+    with new_file(Path(output), replaces=force) as file:
+        file.write(content)
+
+
+def _short(text: str) -> str:
+    """What was written; of the rest only how much there is."""
+    parts = quotes.split(text)
+    rest = (("signature", parts.signature), ("quotation", parts.quoted))
+    hidden = [f"{name}: {len(part.strip().splitlines())} lines" for name, part in rest if part.strip()]
+    return f"{parts.written.rstrip()}\n\n[{'; '.join(hidden)}; --full shows all]" if hidden else text

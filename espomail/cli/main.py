@@ -21,13 +21,19 @@ COMMANDS: Mapping[str, str] = {
     "contact": "espomail.cli.contact",
     "db": "espomail.cli.db",
     "demo": "espomail.cli.demo",
+    "doctor": "espomail.cli.doctor",
     "email": "espomail.cli.email",
+    "export": "espomail.cli.export_mail",
     "fetch": "espomail.cli.fetch",
+    "import": "espomail.cli.import_mail",
+    "ingest": "espomail.cli.ingest",
     "init": "espomail.cli.init",
     "lead": "espomail.cli.lead",
+    "mailbox": "espomail.cli.mailbox",
     "notification": "espomail.cli.notification",
     "outbox": "espomail.cli.outbox",
     "quarantine": "espomail.cli.quarantine",
+    "reconcile": "espomail.cli.reconcile",
 }
 """Where each command is: a module whose `command` it is. It is imported when it is called for."""
 

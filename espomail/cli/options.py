@@ -6,7 +6,7 @@ from typing import Any
 import click
 from msgspec import Struct
 
-from espomail.cli.command import Callback, invocation_of
+from espomail.cli.command import FORMATS, Callback, invocation_of
 from espomail.cli.output import field_names
 from espomail.crm.refs import MODELS, Ref
 
@@ -82,6 +82,32 @@ def lists(kind: type[Struct]) -> Callable[[Callback], Callback]:
         return prints(kind)(function)
 
     return decorate
+
+
+def mail_format(*kinds: str, help: str) -> Callable[[Callback], Callback]:  # noqa: A002  # click's word
+    """`--format`, for a command that also reads or writes mail in one of these formats: as `kind`, or None.
+
+    The formats of what is printed are other words, so both can be said.
+    """
+    return click.option(
+        "--format",
+        "kind",
+        type=click.Choice((*kinds, *FORMATS)),
+        multiple=True,
+        metavar="|".join(kinds),
+        callback=_tell_apart,
+        help=f"{help} Or, as everywhere, the form of what is printed.",
+    )
+
+
+def _tell_apart(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> str | None:
+    for_output = [value for value in values if value in FORMATS]
+    of_mail = [value for value in values if value not in FORMATS]
+    if for_output:
+        invocation_of(context).format = for_output[-1]
+    if len(of_mail) > 1:
+        raise click.BadParameter("one format of mail at a time", context, option)
+    return of_mail[0] if of_mail else None
 
 
 def _remember(context: click.Context, option: click.Parameter, value: Any) -> None:

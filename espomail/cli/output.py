@@ -111,6 +111,11 @@ class Output:
         """One value by itself, such as the id of what was made."""
         self._write([text])
 
+    def require_no_terminal(self, instead: str) -> None:
+        """Raises WrongUsage where the bytes of a mail would go to a terminal, which they could steer."""
+        if self.is_terminal:
+            raise WrongUsage(f"a mail can steer a terminal; type: {instead}")
+
     def write_bytes(self, data: bytes) -> None:
         """Bytes exactly as they are."""
         _write_out(data)

@@ -74,6 +74,11 @@ class Session:
             yield work
             write.apply((*work.changes, *work.pen.ids.changes()))
 
+    def require_own_files(self, name: str, instead: str) -> None:
+        """Raises NotPermitted for delegated users: the service's login may write where they may not."""
+        if self.actor.is_delegated:
+            raise NotPermitted(f"you may name no files here; type: {instead} > {name}")
+
     def read_input(self, name: str) -> bytes:
         """What `--input FILE|-` names. Delegated users name no file: the service's login reads too many."""
         if name == "-":

@@ -11,6 +11,11 @@ from espomail.mail.reading import Reading
 
 LONGEST_INDEXED_ID = 200
 
+IMPORTED = "import:"
+"""Where mail is met that an operator brings in files; no server's folder."""
+PIPED = "ingest:"
+"""Where mail is met that an MTA brings."""
+
 
 def message_id_key(message_id: str) -> str:
     """What stands in an index for a Message-ID: the id, or its hash where no database would index it."""
@@ -44,6 +49,11 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it was met in the folder in which the mailbox keeps what was sent."""
         smtp = self.mailbox.smtp
         return self.folder.lower() == "sent" or (smtp is not None and self.folder == smtp.save_sent)
+
+    @property
+    def is_on_a_server(self) -> bool:
+        """Whether there is a server that may be told what to do with it."""
+        return self.folder not in {IMPORTED, PIPED}
 
     @property
     def lookup_addresses(self) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """E-mails as people ask for them: lists by many conditions, one of them, its bytes."""
 
+import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
-from peewee import fn
+from peewee import JOIN, fn
 
 from espomail.crm.access import Access, no_such
 from espomail.crm.email_lines import EmailLine, EmailPage, email_lines, email_page
@@ -12,10 +14,19 @@ from espomail.crm.listing import Listing
 from espomail.crm.records import LARGEST_ID
 from espomail.crm.refs import Ref
 from espomail.crm.search import contains, like
-from espomail.errors import NotFound
+from espomail.errors import NotFound, UnusableInput
+from espomail.mail.parse import attachment_bytes
 from espomail.store.changes import Row
 from espomail.store.compression import decompress
-from espomail.store.models import Email, EmailAddress, EmailMailbox, EmailText, EmailUser, RawMessage
+from espomail.store.models import (
+    Attachment,
+    Email,
+    EmailAddress,
+    EmailMailbox,
+    EmailText,
+    EmailUser,
+    RawMessage,
+)
 from espomail.store.read import rows_of
 
 SENT_STATUSES = ("queued", "sending", "sent")
@@ -54,7 +65,7 @@ def listing(access: Access, wanted: EmailFilter = EmailFilter()) -> Listing[Emai
     user = access.actor.user
     return Listing(
         line=EmailLine,
-        query=Email.select().where(~Email.is_deleted, access.emails(), *_conditions(access, wanted)),
+        query=_wanted(access, wanted),
         order=(Email.received_at.desc(), Email.id.desc()),
         sorts=SORTS,
         lines_of=lambda rows: email_lines(rows, user),
@@ -73,6 +84,65 @@ def raw(access: Access, email_id: int) -> bytes:
     if stored is None:
         raise NotFound(f"the bytes of e-mail {email_id} were not kept")
     return decompress(bytes(stored.data))
+
+
+def attachment(access: Access, email_id: int, index: int) -> bytes:
+    """The content of an attachment, as it is listed. Raises NotFound where there is none that may be read.
+
+    Raises UnusableInput where this program reads the e-mail otherwise than the one that has listed it.
+    """
+    listed = Attachment.get_or_none(
+        Attachment.email == _readable(access, email_id)["id"], Attachment.part_index == index
+    )
+    if listed is None:
+        raise NotFound(f"e-mail {email_id} has no attachment {index}; see: espomail email show {email_id}")
+    try:
+        content = attachment_bytes(raw(access, email_id), index)
+    except IndexError:
+        content = None
+    if content is None or hashlib.sha256(content).hexdigest() != listed.sha256:
+        raise UnusableInput(
+            f"e-mail {email_id} came in under another version of espomail, which has read its attachments "
+            f"otherwise; its bytes: espomail email raw {email_id} > mail.eml"
+        )
+    return content
+
+
+class Stored(Struct, frozen=True, kw_only=True):
+    """An e-mail with its bytes."""
+
+    id: int
+    received_at: datetime
+    size: int  # bytes on the server, also of one of which only the header fields are here
+    is_partial: bool
+    raw: bytes | None  # None where they were not kept
+
+
+def count(access: Access, wanted: EmailFilter) -> int:
+    """How many e-mails `stored` gives."""
+    return int(_wanted(access, wanted).count())
+
+
+def stored(access: Access, wanted: EmailFilter) -> Iterator[Stored]:
+    """The e-mails that may be read and that are wanted, in the order in which they came in."""
+    last = 0
+    while True:  # by portions: a long reading transaction would let the log of a busy database grow
+        query = _wanted(access, wanted).select(*_OF_STORED).join(RawMessage, JOIN.LEFT_OUTER)
+        rows = rows_of(query.where(Email.id > last).order_by(Email.id).limit(_STORED_PORTION))
+        for row in rows:
+            data = row.pop("data")
+            yield Stored(**row, raw=None if data is None else decompress(bytes(data)))
+            last = row["id"]
+        if not rows:
+            return
+
+
+_OF_STORED = (Email.id, Email.received_at, Email.size, Email.is_partial, RawMessage.data)
+_STORED_PORTION = 20
+
+
+def _wanted(access: Access, wanted: EmailFilter) -> Any:
+    return Email.select().where(~Email.is_deleted, access.emails(), *_conditions(access, wanted))
 
 
 def _readable(access: Access, email_id: int) -> Row:

@@ -49,8 +49,11 @@ def position_of(mailbox: str, folder: str) -> Position:
     return Position(folder, row.uidvalidity, row.last_uid, row.last_date)
 
 
-def keep(mailbox: str, messages: Sequence[RawMessage], position: Position) -> list[Kept]:
-    """Commit raw messages together with the folder's position; gives those that were not there before."""
+def keep(mailbox: str, messages: Sequence[RawMessage], position: Position | None) -> list[Kept]:
+    """Commit raw messages together with the folder's position; gives those that were not there before.
+
+    There is no position (None) for what comes from files.
+    """
     compressed = [compress(message.raw) for message in messages]
     kept: list[Kept] = []
     changes: list[Change] = []
@@ -62,15 +65,9 @@ def keep(mailbox: str, messages: Sequence[RawMessage], position: Position) -> li
                 entry = _entry(mailbox, message, ids)
                 kept.append(entry)
                 changes += _rows(entry, message, data)
-        moved = put(
-            FolderPosition,
-            mailbox=mailbox,
-            folder=position.folder,
-            uidvalidity=position.uidvalidity,
-            last_uid=position.last_uid,
-            last_date=position.last_date,
-        )
-        write.apply((*changes, moved, *ids.changes()))
+        if position is not None:
+            changes.append(_moved(mailbox, position))
+        write.apply((*changes, *ids.changes()))
     return kept
 
 
@@ -121,6 +118,17 @@ def drop(entry_id: int, raw_id: int, *, now: datetime) -> Changes:
     """Give a parked message up. That it was here, and dropped by hand, stays known."""
     outcome = {"outcome": "skipped", "because": "dropped by hand", "raw_message": None, "decided_at": now}
     return change(Journal, entry_id, **outcome), remove(models.RawMessage, raw_id)
+
+
+def _moved(mailbox: str, position: Position) -> Change:
+    return put(
+        FolderPosition,
+        mailbox=mailbox,
+        folder=position.folder,
+        uidvalidity=position.uidvalidity,
+        last_uid=position.last_uid,
+        last_date=position.last_date,
+    )
 
 
 def _known_uids(mailbox: str, messages: Sequence[RawMessage]) -> set[tuple[str, int, int]]:

@@ -36,8 +36,8 @@ def written(raw: bytes, sender: str, received_at: datetime) -> bytes:
 def entries(file: BinaryIO, most_bytes: int) -> Iterator[Entry]:
     """The messages of an mbox file in their order, whatever its size; of each at most so many bytes.
 
-    Raises ValueError where the file does not begin as an mbox file does. Lines that only might begin a message
-    do so when they hold a time, unless the file's first one holds none either.
+    Raises ValueError where the file does not begin as an mbox file does. A line `From …` begins a message
+    when there is a time in it, or none in the file's first line either.
     """
     reader = _Lines(file, most_bytes)
     first = reader.next_line()

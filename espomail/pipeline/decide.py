@@ -102,6 +102,7 @@ def _journal_changes(
     changes: Changes = (outcome,)
     if result != "imported":
         changes += (remove(RawMessage, arrival.raw_id),)
-    if result != "skipped" and arrival.mailbox.imap.after_import != "keep":
+    is_for_the_server = arrival.is_on_a_server and arrival.mailbox.imap.after_import != "keep"
+    if result != "skipped" and is_for_the_server:
         changes += (add(AfterImport, journal=arrival.journal_id, mailbox=arrival.mailbox.key),)
     return changes
