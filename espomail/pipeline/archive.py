@@ -36,7 +36,12 @@ def archive(way: Way, desk: Desk) -> Step:
         for user, row in known_users.items()
         if way.users.get(user) and not row["is_assigned"]
     )
-    changes = _links(way, desk) + newly_assigned + _new_parent(way)
+    newly_filed = tuple(
+        change(EmailUser, way.email_id, user, folder=folder)
+        for user, row in known_users.items()
+        if row["folder"] is None and (folder := _own_folder(way, user)) is not None
+    )
+    changes = _links(way, desk) + newly_assigned + newly_filed + _new_parent(way)
     return Step(Decision(RULE, f"e-mail {way.email_id} gains {len(changes)} links"), way, changes)
 
 

@@ -64,6 +64,14 @@ def test_owner_of_a_personal_mailbox_finds_the_mail_in_the_chosen_folder(open_of
     assert office.rows(EmailUser, "user", "is_assigned", "folder") == [("anna", True, "Mine")]
 
 
+def test_duplicate_in_a_personal_mailbox_is_filed_in_its_owners_folder(open_office):
+    office = open_office(SALES)
+    office.receive(mail(to="support@example.com, anna@example.com"))
+    assert office.rows(EmailUser, "user", "folder") == [("anna", None)]
+    office.receive(mail(to="support@example.com, anna@example.com"), mailbox="anna")
+    assert office.rows(EmailUser, "user", "folder") == [("anna", "Mine")]
+
+
 def test_duplicate_that_reaches_a_case_making_mailbox_makes_its_case_and_is_answered(open_office):
     office = open_office(SALES)
     office.receive(mail(), mailbox="sales")
