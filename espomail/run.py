@@ -128,6 +128,8 @@ class Run:
         if self.request.is_dry_run:
             self.preview()
             return self.report(OutboxReport(), time.monotonic() - began)
+        read = [key for key, tally in self.tallies.items() if tally.error is None]
+        health.remember_success(read, self.clock())
         outbox = self.deliver() if self.request.sends else OutboxReport(waiting=queue.waiting())
         return self.report(outbox, time.monotonic() - began)
 

@@ -6,19 +6,22 @@ import msgspec
 import yaml
 
 from espomail.config.keys import written
-from espomail.config.schema import Config, Server
+from espomail.config.schema import Config, Mailbox, Server
 
 MASK = "********"
 
 
-def shown(config: Config) -> dict[str, Any]:
-    """The configuration in plain values, as they would stand in the file; passwords are masked."""
-    return _section(config)
+def shown(section: Config | Mailbox) -> dict[str, Any]:
+    """The configuration, or a mailbox of it, in plain values as they would stand in the file.
+
+    Passwords are masked.
+    """
+    return _section(section)
 
 
-def as_yaml(config: Config) -> str:
+def as_yaml(section: Config | Mailbox) -> str:
     """The same, as YAML that can be read back."""
-    return yaml.dump(shown(config), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
+    return yaml.dump(shown(section), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -1,10 +1,11 @@
 """How mailboxes fare from run to run, so that cron's mail tells of changes and not of every minute."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from espomail.store import write
-from espomail.store.changes import put
+from espomail.store.changes import change, put
 from espomail.store.connection import writing
 from espomail.store.models import MailboxState
 
@@ -38,3 +39,11 @@ def record(mailbox: str, error: str | None, now: datetime) -> list[str]:
     if CHANGING.sub("", known) != CHANGING.sub("", error):
         return [f"mailbox {mailbox}: still fails, now because of: {error}"]
     return []
+
+
+def remember_success(mailboxes: Iterable[str], now: datetime) -> None:
+    """Remember when these mailboxes were last read without trouble: one commit for all of a run."""
+    changes = [change(MailboxState, mailbox, last_success_at=now) for mailbox in mailboxes]
+    if changes:
+        with writing():
+            write.apply(changes)

@@ -1,0 +1,138 @@
+"""`espomail mailbox`: what is read, how it fares, and whether its servers can be used."""
+
+import click
+from msgspec.structs import replace
+
+from espomail.cli import acting
+from espomail.cli.command import OF_THE_DATABASE, Noun, exits
+from espomail.cli.findings import show_findings
+from espomail.cli.invocation import Invocation
+from espomail.cli.options import prints
+from espomail.cli.output import Output
+from espomail.cli.session import Session, in_session
+from espomail.config.load import Loaded
+from espomail.config.schema import Mailbox
+from espomail.crm import mailboxes
+from espomail.crm.access import Access
+from espomail.crm.mailboxes import MailboxLine, MailboxPage, MailboxStatus
+from espomail.errors import (
+    LoginRefused,
+    NotFound,
+    NotPermitted,
+    ServerTrouble,
+    TryAgainLater,
+    WrongConfiguration,
+)
+from espomail.operations.findings import Finding
+from espomail.operations.mailbox_checks import FolderLine
+
+
+@click.group("mailbox", cls=Noun)
+def command() -> None:
+    """The mailboxes: what is read, how they fare, whether their servers can be used."""
+
+
+@command.command("list")
+@prints(MailboxLine)
+@exits(*OF_THE_DATABASE)
+@click.pass_obj
+def list_mailboxes(invocation: Invocation) -> None:
+    """List the mailboxes, in the order of the configuration."""
+    loaded = acting.load_configuration(invocation)
+    access = Access(acting.act(invocation, loaded.config), loaded.config)
+    Output(invocation).show_lines(MailboxLine, mailboxes.lines(access))
+
+
+@command.command("show")
+@click.argument("key", metavar="MAILBOX")
+@prints(MailboxPage)
+@exits(NotFound, *OF_THE_DATABASE)
+@in_session
+def show(session: Session, key: str) -> None:
+    """Show a mailbox: its settings with masked passwords, how far it is read, how it fares."""
+    session.access.require_admin("mailbox show")
+    page = mailboxes.page(session.config, key)
+    if session.out.format == "table":
+        from espomail.config.show import as_yaml
+
+        page = replace(page, settings=as_yaml(session.config.mailboxes[key]).rstrip("\n"))
+    session.out.show_one(page)
+
+
+@command.command("status")
+@prints(MailboxStatus)
+@exits(*OF_THE_DATABASE)
+@in_session
+def status(session: Session) -> None:
+    """Tell how the mailboxes fare, as the runs of `fetch` have left it. No server is asked."""
+    session.out.show_lines(MailboxStatus, mailboxes.statuses(session.access))
+
+
+@command.command("folders")
+@click.argument("key", metavar="MAILBOX")
+@prints(FolderLine)
+@exits(NotFound, ServerTrouble, LoginRefused, NotPermitted, WrongConfiguration)
+@click.pass_obj
+def folders(invocation: Invocation, key: str) -> None:
+    """List the folders that the server has, and which of them are read."""
+    from espomail.operations.mailbox_checks import folders_of
+
+    _, mailbox = _mailbox(invocation, "folders", key)
+    Output(invocation).show_lines(FolderLine, folders_of(mailbox))
+
+
+@command.command("test")
+@click.argument("key", metavar="MAILBOX")
+@prints(Finding)
+@exits(NotFound, ServerTrouble, LoginRefused, NotPermitted, WrongConfiguration)
+@click.pass_obj
+def test(invocation: Invocation, key: str) -> None:
+    """Try the mailbox's servers: reach, TLS, login, folders, and over SMTP the sender of auto-replies.
+
+    Nothing is changed on the server, and no message is sent.
+    """
+    from espomail.operations.mailbox_checks import check_mailbox
+
+    _, mailbox = _mailbox(invocation, "test", key)
+    checkup = check_mailbox(mailbox, now=invocation.now)
+    show_findings(Output(invocation), checkup.findings)
+    if checkup.exit_code:
+        raise click.exceptions.Exit(checkup.exit_code)
+
+
+@command.command("reset")
+@click.argument("key", metavar="MAILBOX")
+@click.option("--folder", metavar="FOLDER", help="Only this folder. Default: all of them.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@exits(NotFound, TryAgainLater, NotPermitted, WrongConfiguration)
+@click.pass_obj
+def reset(invocation: Invocation, key: str, *, folder: str | None, yes: bool) -> None:
+    """Forget how far a mailbox has been read; the next run looks through its mail since `fetch_since`.
+
+    What is here already is known by its UID or its Message-ID, and is not taken in twice.
+    """
+    from espomail.operations.mailbox_reset import reset as forget
+
+    loaded, mailbox = _mailbox(invocation, "reset", key)
+    out = Output(invocation)
+    if out.is_terminal and not yes:
+        whose = f"mailbox {key}" if folder is None else f"folder {folder} of mailbox {key}"
+        click.confirm(f"Read {whose} again from {mailbox.imap.fetch_since} on?", abort=True, err=True)
+    forgotten = forget(loaded, mailbox, folder, now=invocation.now)
+    if out.is_asked_for:
+        _tell_reset(out, key, forgotten)
+
+
+def _tell_reset(out: Output, key: str, forgotten: list[str]) -> None:
+    if out.invocation.wants_json:
+        from espomail.cli.output import json_line
+
+        out.show_text(json_line({"mailbox": key, "folders": forgotten}))
+    else:
+        out.show_text(f"forgotten: {', '.join(forgotten)}" if forgotten else "nothing had been read")
+
+
+def _mailbox(invocation: Invocation, verb: str, key: str) -> tuple[Loaded, Mailbox]:
+    loaded = acting.load_configuration(invocation)
+    Access(acting.act(invocation, loaded.config), loaded.config).require_admin(f"mailbox {verb}")
+    return loaded, mailboxes.mailbox_of(loaded.config, key)

@@ -1,0 +1,97 @@
+"""Everything that has to be right for mail to come in and go out: the installation, and all servers."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Final
+
+from espomail.config.load import Loaded
+from espomail.errors import EspomailError, TryAgainLater, WrongConfiguration
+from espomail.intake.lock import run_lock
+from espomail.operations.findings import Checkup
+from espomail.operations.mailbox_checks import check_mailbox
+from espomail.store.connection import close_database, file_of, open_database
+from espomail.store.models import Journal, MailboxState
+
+AT_ONCE: Final = 8  # mailboxes
+LITTLE_ROOM_BYTES: Final = 500 * 1024**2
+SILENT_CRON: Final = timedelta(minutes=10)
+CRON_LINE: Final = "* * * * * espomail fetch"
+
+
+def examine(loaded: Loaded, *, now: datetime) -> Iterator[Checkup]:
+    """What was found, as it is found: about the installation first, then mailbox by mailbox."""
+    yield check_installation(loaded, now)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield from pool.map(lambda mailbox: check_mailbox(mailbox, now=now), loaded.config.mailboxes.values())
+
+
+def check_installation(loaded: Loaded, now: datetime) -> Checkup:
+    """Configuration, database, lock, and whether cron runs `fetch`."""
+    checkup = Checkup()
+    for warning in loaded.warnings:
+        checkup.warn("configuration", warning, "`espomail config check` tells them all")
+    if not loaded.warnings:
+        checkup.fine("configuration", f"{loaded.path} is fine")
+    for check in (_check_database, _check_room, _check_lock):
+        check(checkup, loaded, now)
+    return checkup
+
+
+def _check_database(checkup: Checkup, loaded: Loaded, now: datetime) -> None:
+    try:
+        open_database(loaded.config.database, now=now)
+    except EspomailError as trouble:
+        said, _, advice = str(trouble).partition("; ")
+        kind = type(trouble) if isinstance(trouble, TryAgainLater) else WrongConfiguration
+        checkup.fail("database", said, advice or "see that it is a database of espomail's", kind)
+        return
+    try:
+        checkup.fine("database", f"{file_of(loaded.config.database)} opens and is up to date")
+        _check_cron(checkup, now)
+        _check_quarantine(checkup)
+    finally:
+        close_database()
+
+
+def _check_room(checkup: Checkup, loaded: Loaded, _now: datetime) -> None:
+    folder = file_of(loaded.config.database).parent
+    free = shutil.disk_usage(folder).free
+    said = f"{free // 1024**2} MiB free in {folder}"
+    if free < LITTLE_ROOM_BYTES:
+        checkup.warn("disk", said, "make room: no mail is taken in once the disk is full")
+    else:
+        checkup.fine("disk", said)
+
+
+def _check_lock(checkup: Checkup, loaded: Loaded, _now: datetime) -> None:
+    try:
+        with run_lock(loaded, waits=False, fails=False) as is_ours:
+            checkup.fine("lock", "free" if is_ours else "a run is going on")
+    except OSError as trouble:
+        advice = f"give the lock file to the login with uid {os.geteuid()}"
+        checkup.fail("lock", f"cannot be taken: {trouble}", advice, WrongConfiguration)
+
+
+def _check_cron(checkup: Checkup, now: datetime) -> None:
+    """Cron leaves its trace in the database: when a mailbox was last read."""
+    rows = MailboxState.select(MailboxState.last_success_at).where(
+        MailboxState.last_success_at.is_null(False)
+    )
+    last = max((row.last_success_at for row in rows), default=None)
+    if last is None:
+        checkup.warn("cron", "no mailbox has been read yet", f"put into the crontab: {CRON_LINE}")
+    elif now - last > SILENT_CRON:
+        minutes = int((now - last).total_seconds() // 60)
+        said = f"the last mailbox was read {minutes} minutes ago"
+        checkup.warn("cron", said, f"see that cron runs, and that its crontab has: {CRON_LINE}")
+    else:
+        checkup.fine("cron", "the mailboxes are read")
+
+
+def _check_quarantine(checkup: Checkup) -> None:
+    number = Journal.select().where(Journal.outcome == "quarantined").count()
+    if number:
+        checkup.warn("quarantine", f"{number} messages are set aside", "look: espomail quarantine list")

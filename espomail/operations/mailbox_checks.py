@@ -1,0 +1,50 @@
+"""Trying a mailbox against its servers, and asking its server for its folders."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from espomail.config.schema import Mailbox
+from espomail.config.secrets import secret_of
+from espomail.intake.connect import log_in
+from espomail.intake.server_folders import server_folders
+from espomail.operations.findings import Checkup
+from espomail.operations.imap_checks import check_imap, open_client
+from espomail.operations.smtp_checks import check_smtp
+
+
+class FolderLine(Struct, frozen=True, kw_only=True):
+    """A folder of the server. `read`: the configuration says that its mail is taken in."""
+
+    folder: str
+    read: bool
+    special_use: str | None
+    holds_mail: bool
+
+
+def check_mailbox(mailbox: Mailbox, *, now: datetime) -> Checkup:
+    """Everything about the mailbox's servers. Nothing is changed on them, and no message is sent."""
+    checkup = Checkup(mailbox.key)
+    check_imap(checkup, mailbox, now)
+    if mailbox.smtp is not None:
+        check_smtp(checkup, mailbox, mailbox.smtp, now)
+    return checkup
+
+
+def folders_of(mailbox: Mailbox) -> list[FolderLine]:
+    """The folders that the server has. Raises ServerTrouble, LoginRefused, WrongConfiguration."""
+    imap = mailbox.imap
+    secret = secret_of(imap)
+    with open_client(imap) as client:
+        log_in(client, imap, secret)
+        found = server_folders(client, imap.host)
+    is_read = {"INBOX" if name.upper() == "INBOX" else name for name in imap.folders}
+    return [
+        FolderLine(
+            folder=one.name,
+            read=("INBOX" if one.name.upper() == "INBOX" else one.name) in is_read,
+            special_use=one.special_use,
+            holds_mail=one.holds_mail,
+        )
+        for one in found
+    ]

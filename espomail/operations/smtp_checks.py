@@ -1,0 +1,130 @@
+"""Trying a mailbox's SMTP server step by step; no message is sent."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from espomail.config.schema import Mailbox, Smtp
+from espomail.errors import ServerTrouble
+from espomail.operations.findings import Checkup
+from espomail.operations.server_checks import (
+    check_encryption,
+    check_name,
+    no_connection,
+    no_login,
+    secret_for,
+)
+from espomail.outbox.connect import answer, connect, log_in, new_client, told_as_trouble
+from espomail.outbox.smtp import TAKEN
+from espomail.reach import SILENCE_S, watched
+
+if TYPE_CHECKING:
+    from smtplib import SMTP
+
+LONGEST_S: Final = 60.0  # for all of one server's checks
+NEEDS_LOGIN: Final = 530
+
+
+@contextmanager
+def open_client(smtp: Smtp) -> Iterator["SMTP"]:
+    """A connection that is not signed in, watched, and closed at the end. Raises ServerTrouble."""
+    import smtplib
+
+    with watched(LONGEST_S, f"{smtp.host}:{smtp.port}") as watch:
+        client = new_client(smtp, SILENCE_S)
+        watch.over(client)
+        try:
+            with told_as_trouble(smtp):
+                connect(client, smtp)
+            yield client
+        finally:
+            with suppress(smtplib.SMTPException, OSError):
+                client.quit()
+            client.close()
+
+
+def check_smtp(checkup: Checkup, mailbox: Mailbox, smtp: Smtp, now: datetime) -> None:
+    """Reach, encryption, sign-in, and the empty envelope sender; the first that fails is the last."""
+    if not check_name(checkup, "SMTP", smtp):
+        return
+    is_connected = False
+    try:
+        with open_client(smtp) as client:
+            is_connected = True
+            checkup.fine("SMTP server", f"{smtp.host}:{smtp.port} answers")
+            check_encryption(checkup, "SMTP", smtp, client.sock, now)
+            if _is_in(checkup, smtp, client):
+                _check_senders(checkup, mailbox, smtp, client)
+    except ServerTrouble as trouble:
+        if is_connected:
+            checkup.fail(
+                "SMTP server", trouble.said, "try again later; if it goes on, ask the provider", ServerTrouble
+            )
+        else:
+            no_connection(checkup, "SMTP", smtp, trouble)
+
+
+def _is_in(checkup: Checkup, smtp: Smtp, client: "SMTP") -> bool:
+    if not smtp.username:
+        checkup.fine("SMTP login", "none is asked for")
+        return True
+    secret = secret_for(checkup, "SMTP", smtp)
+    if secret is None:
+        return False
+    try:
+        with told_as_trouble(smtp):
+            log_in(client, smtp, secret)
+    except ServerTrouble as trouble:
+        no_login(checkup, "SMTP", smtp, trouble)
+        return False
+    checkup.fine("SMTP login", f"signed in as {smtp.username}")
+    return True
+
+
+def _check_senders(checkup: Checkup, mailbox: Mailbox, smtp: Smtp, client: "SMTP") -> None:
+    """Auto-replies have an empty envelope sender (RFC 3834 §3.3), which some servers refuse."""
+    own = mailbox.auto_reply.envelope_sender if mailbox.auto_reply else None
+    code, said = _try_sender(smtp, client, "")
+    is_refused = 500 <= code < 600
+    key = f"mailboxes.{mailbox.key}.auto_reply.envelope_sender"
+    if code in TAKEN:
+        checkup.fine("SMTP empty sender", "MAIL FROM:<> is taken, as auto-replies need it")
+    elif code == NEEDS_LOGIN:
+        advice = f"write {smtp.place}.username and a password key beside it"
+        checkup.fail("SMTP empty sender", f"the server wants a login first: {said}", advice, ServerTrouble)
+        return
+    elif not is_refused:
+        checkup.warn("SMTP empty sender", f"MAIL FROM:<> is refused for now: {said}", "try again later")
+    elif own:
+        checkup.fine("SMTP empty sender", f"MAIL FROM:<> is refused ({said}); auto-replies come from <{own}>")
+    elif mailbox.auto_reply:
+        checkup.fail(
+            "SMTP empty sender",
+            f"MAIL FROM:<> is refused, so that no auto-reply goes out: {said}",
+            f"set {key}: an address of yours that the server takes, as {mailbox.own_address}",
+            ServerTrouble,
+        )
+    else:
+        advice = f"if you set up an auto-reply, set {key}, too"
+        checkup.warn("SMTP empty sender", f"MAIL FROM:<> is refused: {said}", advice)
+    if own:
+        _check_own_sender(checkup, smtp, client, own, key)
+
+
+def _check_own_sender(checkup: Checkup, smtp: Smtp, client: "SMTP", own: str, key: str) -> None:
+    code, said = _try_sender(smtp, client, own)
+    if code in TAKEN:
+        checkup.fine("SMTP envelope sender", f"MAIL FROM:<{own}> is taken")
+    else:
+        advice = f"set {key} to an address that this login may send from"
+        checkup.fail("SMTP envelope sender", f"MAIL FROM:<{own}> is refused: {said}", advice, ServerTrouble)
+
+
+def _try_sender(smtp: Smtp, client: "SMTP", sender: str) -> tuple[int, str]:
+    """The server's answer to an envelope sender, which it is let forget at once."""
+    with told_as_trouble(smtp):
+        code, said = client.docmd("MAIL", f"FROM:<{sender}>")
+        told = answer(code, said)
+        client.docmd("RSET")
+    return code, told
