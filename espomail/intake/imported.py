@@ -22,25 +22,22 @@ from espomail.store.read import rows_in
 
 UIDVALIDITY: Final = 1  # the way in which UIDs are made; another way would be the next number
 UID_BITS: Final = 52
-HEADER_BYTES: Final = 1024**2  # what is read of a header, which may be endless
+HEADER_BYTES: Final = 1024**2  # what is looked at of a header, which may be endless
 
 
-def as_raw_message(message: FromFile, *, now: datetime, most_bytes: int) -> RawMessage:
-    """The message as a server would hand it over; of one of more than `most_bytes` bytes the header."""
-    is_too_large = message.size > most_bytes
-    raw = header_of(message.raw) if is_too_large else message.raw
-    label = message.label
-    whole_size = label.whole_size if label is not None else None
+def as_raw_message(message: FromFile, *, now: datetime) -> RawMessage:
+    """The message as a server would hand it over, but whole: no server keeps what we would leave out."""
+    whole_size = message.label.whole_size if message.label is not None else None
     size = message.size if whole_size is None else whole_size
     return RawMessage(
         folder=IMPORTED,
         uidvalidity=UIDVALIDITY,
-        uid=uid_of(raw, size),
+        uid=uid_of(message.raw, size),
         flags=message.flags,
         internal_date=min(_received_at(message), now),
-        raw=raw,
+        raw=message.raw,
         size=size,
-        is_partial=is_too_large or whole_size is not None,
+        is_partial=whole_size is not None,
     )
 
 
@@ -86,12 +83,6 @@ class _Known(msgspec.Struct):
 def _known(mailbox: str, uids: Iterable[int]) -> dict[int, _Known | None]:
     rows = rows_in(Journal, "uid", uids, mailbox=mailbox, folder=IMPORTED, uidvalidity=UIDVALIDITY)
     return {row["uid"]: _Known(row["size"], None, row["raw_message"]) for row in rows}
-
-
-def header_of(raw: bytes) -> bytes:
-    """The header fields with the blank line behind them, as a server gives them out."""
-    ends = [at + len(end) for end in (b"\r\n\r\n", b"\n\n") if (at := raw.find(end, 0, HEADER_BYTES)) >= 0]
-    return raw[: min(ends, default=HEADER_BYTES)]
 
 
 def _received_at(message: FromFile) -> datetime:

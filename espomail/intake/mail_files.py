@@ -54,7 +54,7 @@ class Found(msgspec.Struct):
 class FromFile(msgspec.Struct, frozen=True):
     """One message of a file."""
 
-    raw: bytes  # of a message over the size limit, its beginning
+    raw: bytes  # of a message that is larger than asked for, its beginning
     size: int  # bytes of the whole message
     written_at: datetime  # what the file itself says of its time, aware UTC
     flags: tuple[str, ...] = ()

@@ -28,10 +28,11 @@ from espomail.store.connection import close_database, open_database
 
 MESSAGES_PER_BATCH = 400
 BYTES_PER_BATCH = 8 * 1024**2
+LARGEST_BYTES = 256 * 1024**2  # of one message, which has to be held in memory
 
 
 class ImportReport(MailboxReport, frozen=True, kw_only=True):
-    """What became of the messages, as a fetch tells it, and how many files could not be used."""
+    """What became of the messages, as a fetch tells it, and how many files or messages could not be used."""
 
     unreadable: int = 0
 
@@ -121,13 +122,15 @@ class _Import:
 
     def _messages(self, stdin: io.BufferedReader) -> Iterator[tuple[RawMessage, int]]:
         """Every message, with the bytes of all files that have been read up to its end."""
-        now, most_bytes = self.context.now, self.mailbox.imap.max_size
+        now = self.context.now
         before = 0
         for file in self.found.files:
             try:
-                for one in mail_files.messages(file, most_bytes, stdin=stdin, now=now):
-                    message = imported.as_raw_message(one, now=now, most_bytes=most_bytes)
-                    yield message, before + one.read_bytes
+                for one in mail_files.messages(file, LARGEST_BYTES, stdin=stdin, now=now):
+                    if one.size > LARGEST_BYTES:
+                        self.troubles.append(f"{file.path}: a message of {one.size} bytes is too large")
+                    else:
+                        yield imported.as_raw_message(one, now=now), before + one.read_bytes
             except Unusable as trouble:
                 self.troubles.append(str(trouble))
             before += file.size
@@ -144,7 +147,10 @@ class _Import:
         done["fetched"] += self.known
         done["duplicates"] += self.known
         if self.troubles:
-            done |= {"ok": False, "error": f"{len(self.troubles)} files or folders could not be used"}
+            done |= {
+                "ok": False,
+                "error": f"{len(self.troubles)} files, folders or messages could not be used",
+            }
         return Imported(
             report=ImportReport(**done, unreadable=len(self.troubles)),
             news=(*self.troubles, *self._passed_over(), *self.news),
