@@ -77,6 +77,18 @@ def is_delegated(uid: int, environ: Mapping[str, str]) -> bool:
     return uid != 0 and sudo_uid(environ) not in (None, uid)
 
 
+def is_let_in_by_sudo_alone(invocation: Invocation, config: Config) -> bool:
+    """Whether a login that is nobody's in the configuration has come through sudo, as an MTA's does.
+
+    Nothing here knows such a login. That it may call the command, sudo's configuration has said.
+    """
+    caller = sudo_uid(invocation.environ)
+    if caller is None or invocation.as_user is not None or not is_delegated(os.geteuid(), invocation.environ):
+        return False
+    login = _login_of(caller)
+    return all(user.login != login for user in config.users.values())
+
+
 def sudo_uid(environ: Mapping[str, str]) -> int | None:
     """The uid of sudo's caller. Raises NotPermitted where it is no number."""
     text = environ.get("SUDO_UID")

@@ -25,6 +25,7 @@ LARGEST_BATCH: Final = 200
 BYTES_PER_BATCH: Final = 8 * 1024**2
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
 FOLDERS_NAMED: Final = 20
+_NO_DATE: Final = datetime.fromtimestamp(0, UTC)
 
 
 class UidsChanged(ServerTrouble):
@@ -90,6 +91,35 @@ class Session:
                     else:
                         position = position.moved(last_uid, None if since_day else newest)
                     yield Batch(messages, position, remaining)
+
+    def uids_since(self, folder: str, since: date) -> tuple[int, int, list[int]]:
+        """The folder's UIDVALIDITY, the UID that comes next, and those of all mail since then, ascending."""
+        with told_as_trouble(f"{self._host}: folder {folder}"):
+            uidvalidity, uid_next = self._examine(folder)
+            return uidvalidity, uid_next, self._found(["SINCE", since])
+
+    def dates_and_sizes(self, folder: str, uids: Sequence[int]) -> dict[int, tuple[datetime, int]]:
+        """INTERNALDATE (aware UTC) and size of these messages of the folder last read, by UID."""
+        with told_as_trouble(f"{self._host}: folder {folder}"):
+            about = self._client.about(uids)
+        return {uid: (_aware(one.internal_date or _NO_DATE), one.size) for uid, one in about.items()}
+
+    def messages(
+        self, folder: str, uidvalidity: int, uids: Sequence[int], max_size: int, since: date
+    ) -> Iterator[list[RawMessage]]:
+        """These messages, in batches; those that are not there any more are passed over.
+
+        One whose date cannot be read counts as of the day `since`. Raises UidsChanged, or ServerTrouble.
+        """
+        if not uids:
+            return
+        undated = datetime(since.year, since.month, since.day, tzinfo=UTC)
+        with told_as_trouble(f"{self._host}: folder {folder}"):
+            if self._examine(folder)[0] != uidvalidity:
+                raise UidsChanged(f"{self._host}: folder {folder} has new UIDs")
+            for some in _ramp(uids):
+                for messages, _ in self._fetch(Position(folder, uidvalidity), some, max_size, undated):
+                    yield messages
 
     def mark_seen(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
         """Set the Seen flag."""

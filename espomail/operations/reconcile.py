@@ -1,0 +1,183 @@
+"""Proving that no mail was lost: what the servers have, against what the journal says has become of it.
+
+Mail above a folder's position is not compared, since the next run takes it in. Mail that the journal knows by
+UIDs of before, which its server has replaced since, is recognised by its date and size.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from msgspec import Struct
+
+from espomail.config.load import Loaded
+from espomail.config.schema import Config, Mailbox
+from espomail.config.secrets import secret_of
+from espomail.config.zones import zone
+from espomail.crm.context import Context
+from espomail.errors import NotFound, ServerTrouble, WrongConfiguration
+from espomail.intake import journal
+from espomail.intake.imap import Session, sign_in
+from espomail.intake.lock import run_lock
+from espomail.intake.reader import Reader
+from espomail.intake.settle import Pace, settle_kept, settle_left_over
+from espomail.mail import templating
+from espomail.store.connection import close_database, open_database
+from espomail.store.models import Journal
+from espomail.store.read import rows_of
+
+NOT_TAKEN_IN: Final = "on the server, and was never taken in"
+NOT_DECIDED: Final = "kept, and not decided yet"
+
+LONGEST_SESSION_S: Final = 600
+MESSAGES_PER_QUESTION: Final = 400
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """Where a server and the journal differ. `uid` is None for what is true of the whole folder."""
+
+    mailbox: str
+    folder: str
+    uid: int | None
+    what: str
+
+
+class Reconciled(Struct, frozen=True, kw_only=True):
+    """What was found. `troubles` are mailboxes that could not be compared, a line each for people."""
+
+    differences: tuple[Difference, ...]
+    troubles: tuple[str, ...]
+    fetched: int  # messages that were missing before
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every message has its outcome."""
+        return int(bool(self.differences or self.troubles))
+
+
+def reconcile(
+    loaded: Loaded, mailboxes: Sequence[str], *, fetches_missing: bool, now: datetime
+) -> Reconciled:
+    """Compare the mailboxes, or all; what is missing is fetched and decided first, where that is wanted.
+
+    A run that is going on is waited for. Raises NotFound for a mailbox that is not configured.
+    """
+    config = loaded.config
+    unknown = [name for name in mailboxes if name not in config.mailboxes]
+    if unknown:
+        raise NotFound(f"there is no mailbox {unknown[0]!r}; there are: {', '.join(config.mailboxes)}")
+    chosen = [mailbox for key, mailbox in config.mailboxes.items() if not mailboxes or key in mailboxes]
+    with run_lock(loaded, waits=True, fails=False), Reader() as reader:
+        open_database(config.database, now=now)
+        try:
+            return _Comparison(config, chosen, reader, now).go(fetches_missing=fetches_missing)
+        finally:
+            close_database()
+
+
+class _Comparison:
+    """One comparison of some mailboxes, under the lock."""
+
+    def __init__(self, config: Config, chosen: Sequence[Mailbox], reader: Reader, now: datetime) -> None:
+        self.chosen = chosen
+        self.reader = reader
+        self.pace = Pace()
+        self.context = Context.of_installation(
+            config, now=now, zone=zone(config), templates=templating.load(config.templates)
+        )
+
+    def go(self, *, fetches_missing: bool) -> Reconciled:
+        differences: list[Difference] = []
+        troubles: list[str] = []
+        fetched = 0
+        for mailbox in self.chosen:
+            try:
+                deadline = time.monotonic() + LONGEST_SESSION_S
+                with sign_in(mailbox.imap, secret_of(mailbox.imap), deadline=deadline) as session:
+                    for folder in mailbox.imap.folders:
+                        if fetches_missing:
+                            fetched += self._fetch_missing(mailbox, folder, session)
+                        differences += _differences(mailbox, folder, session)
+            except (ServerTrouble, WrongConfiguration) as trouble:
+                troubles.append(f"mailbox {mailbox.key}: {trouble}")
+            if fetches_missing:
+                for _ in settle_left_over(self.context, self.pace, [mailbox.key], self.reader, lambda: False):
+                    pass  # what became of them is read from the journal
+            differences += _undecided(mailbox)
+        return Reconciled(differences=tuple(differences), troubles=tuple(troubles), fetched=fetched)
+
+    def _fetch_missing(self, mailbox: Mailbox, folder: str, session: Session) -> int:
+        """Take in what the journal does not know; gives how many messages that are."""
+        found = _Folder(mailbox, folder, session)
+        fetched = 0
+        for messages in session.messages(
+            folder, found.uidvalidity, found.missing, mailbox.imap.max_size, mailbox.imap.fetch_since
+        ):
+            kept = journal.keep(mailbox.key, messages, None)
+            fetched += len(kept)
+            for _ in settle_kept(kept, self.reader.start(kept)(), self.context, self.pace):
+                pass
+        return fetched
+
+
+class _Folder:
+    """A folder as its server has it, beside the journal."""
+
+    def __init__(self, mailbox: Mailbox, folder: str, session: Session) -> None:
+        self.position = journal.position_of(mailbox.key, folder)
+        self.uidvalidity, self.uid_next, uids = session.uids_since(folder, mailbox.imap.fetch_since)
+        self.missing: list[int] = []
+        if self.position.uidvalidity == self.uidvalidity:
+            read = [uid for uid in uids if uid <= self.position.last_uid]
+            self.missing = _missing(mailbox.key, folder, self.uidvalidity, read, session)
+
+    @property
+    def is_set_back(self) -> bool:
+        """Whether the server has been set back to an older state: new mail would have known UIDs."""
+        return self.position.uidvalidity == self.uidvalidity and 0 < self.uid_next <= self.position.last_uid
+
+
+def _differences(mailbox: Mailbox, folder: str, session: Session) -> Iterator[Difference]:
+    found = _Folder(mailbox, folder, session)
+    if found.is_set_back:
+        what = f"read up to UID {found.position.last_uid}, but the server's next UID is {found.uid_next}"
+        yield Difference(mailbox=mailbox.key, folder=folder, uid=None, what=what)
+    for uid in found.missing:
+        yield Difference(mailbox=mailbox.key, folder=folder, uid=uid, what=NOT_TAKEN_IN)
+
+
+def _undecided(mailbox: Mailbox) -> Iterator[Difference]:
+    rows = Journal.select(Journal.folder, Journal.uid).where(
+        Journal.mailbox == mailbox.key, Journal.outcome == "new"
+    )
+    for row in rows.order_by(Journal.id):
+        yield Difference(mailbox=mailbox.key, folder=row.folder, uid=row.uid, what=NOT_DECIDED)
+
+
+def _missing(mailbox: str, folder: str, uidvalidity: int, uids: Sequence[int], session: Session) -> list[int]:
+    """Those of which the journal says nothing."""
+    here = (Journal.mailbox == mailbox, Journal.folder == folder)
+    with_these = Journal.select(Journal.uid).where(*here, Journal.uidvalidity == uidvalidity)
+    known = {row["uid"] for row in rows_of(with_these)}
+    missing = [uid for uid in uids if uid not in known]
+    former = Journal.select(Journal.received_at, Journal.size).where(
+        *here, Journal.uidvalidity != uidvalidity
+    )
+    if not missing:
+        return []
+    by_date_and_size = Counter((row["received_at"], row["size"]) for row in rows_of(former))
+    unknown = []
+    remaining = iter(missing)
+    while some := list(islice(remaining, MESSAGES_PER_QUESTION)):
+        dates_and_sizes = session.dates_and_sizes(folder, some)
+        for uid in some:
+            if uid not in dates_and_sizes:
+                continue  # deleted meanwhile
+            if by_date_and_size[dates_and_sizes[uid]] > 0:
+                by_date_and_size[dates_and_sizes[uid]] -= 1
+            else:
+                unknown.append(uid)
+    return unknown
