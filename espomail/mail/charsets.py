@@ -48,6 +48,7 @@ _MORE_ALIASES: Final = {
     "hz-gb-2312": "hz",
     "cn-gb": "gb18030",
     "cn-big5": "big5hkscs",
+    "chinesebig5": "big5hkscs",
     "gb_2312-80": "gb18030",
     "gb-2312": "gb18030",
     "iso-2022-cn": "gb18030",

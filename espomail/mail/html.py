@@ -33,7 +33,7 @@ class Page:
 
     def __init__(self, html: str) -> None:
         self.is_too_large = len(html) > MOST_CHARS
-        self.source = _scrubbed(html[:_MOST_CHARS_FOR_TEXT])
+        self.source = _with_comments_closed(_scrubbed(html[:_MOST_CHARS_FOR_TEXT]))
 
     @cached_property
     def hazard(self) -> Hazard | None:
@@ -65,6 +65,13 @@ class Page:
             return _tidied(text_by_hand(self.source))
         most = _MOST_CHARS_WHEN_DEEP if self.hazard is Hazard.DEPTH else MOST_CHARS
         return _tidied(_extracted(self.source[:most]) + text_by_hand(self.source[most:]))
+
+
+def _with_comments_closed(html: str) -> str:
+    """`html` without a comment that never ends, so that the rest of the mail is not lost in it."""
+    last_end = html.rfind("-->")
+    start = html.find("<!--", last_end + 3 if last_end >= 0 else 0)
+    return html if start < 0 else html[:start] + html[start:].replace("<!--", "<!")
 
 
 def _unless_remote(attribute: re.Match[str]) -> str:

@@ -31,7 +31,7 @@ _ENCODINGS: Final = {
 }
 _BLANKS: Final = b" \t\r\n"
 _WORDS = re.compile(rb"\s*[A-Za-z,.]+[ \t][A-Za-z]+[ \t][A-Za-z]")
-_BASE64_ENDS = re.compile(rb"=[ \t]*\r?\n|\r?\n[ \t]*\r?\n")
+_BASE64_ENDS = re.compile(rb"=[ \t]*\r?\n|\r?\n(?=-|[ \t]*\r?\n)")
 _FOREIGN = re.compile(rb"[^A-Za-z0-9+/=\s]")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]|\S[ \t]+\S")
 

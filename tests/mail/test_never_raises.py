@@ -1,6 +1,7 @@
 """Whatever the bytes, parse gives a ParsedMail that a database, a terminal and a file system can bear."""
 
 import os
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from espomail.mail import defects
 from espomail.mail.message import Address, ParsedMail
 from espomail.mail.parse import attachment_bytes, harmless_html, parse, parse_headers
+from espomail.mail.reading import read
 from tests.mail.golden_mails import mails
 from tests.mail.mutations import mutated
 
@@ -107,6 +109,20 @@ def test_real_mails_are_read_without_a_fault_of_ours() -> None:
         assert_bearable(mail)
         assert defects.PARSER_FAULT not in mail.defects
         assert mail.headers
+
+
+def test_mails_that_the_standard_library_tests_itself_with_are_read() -> None:
+    for path in standard_library_mails():
+        raw = path.read_bytes()
+        for mail in (parse(raw), read(raw, is_partial=False).parsed):
+            assert_bearable(mail)
+            assert defects.PARSER_FAULT not in mail.defects
+
+
+def standard_library_mails() -> list[Path]:
+    """Those of this interpreter and of Debian's libpython3-testsuite, where they are installed."""
+    libraries = {Path(sysconfig.get_path("stdlib")), *Path("/usr/lib").glob("python3.*")}
+    return sorted(path for library in libraries for path in library.glob("test/test_email/data/*.txt"))
 
 
 def test_fault_of_ours_leaves_headers_and_text(monkeypatch: pytest.MonkeyPatch) -> None:
