@@ -26,7 +26,7 @@ class MailboxReport(Struct, frozen=True, kw_only=True):
     """How one mailbox fared. `fetched` = imported + duplicates + skipped + own + quarantined + retrying."""
 
     mailbox: str
-    ok: bool | None  # None: it waits in back-off and was not tried
+    ok: bool | None  # None: it was not tried, since it waits in back-off or the time was up
     error: str | None = None
     fetched: int = 0
     imported: int = 0

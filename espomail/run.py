@@ -123,12 +123,14 @@ class Run:
             queue.doubt_interrupted(self.context.now)
             self.settle_left_over()
         for number, mailbox in enumerate(self.chosen):
-            share = (self.over_at - time.monotonic()) / (len(self.chosen) - number)
-            self.fetch_mailbox(mailbox, time.monotonic() + share)
+            left = self.over_at - time.monotonic()
+            if left <= 0:
+                break  # the rest comes with the next run
+            self.fetch_mailbox(mailbox, time.monotonic() + left / (len(self.chosen) - number))
         if self.request.is_dry_run:
             self.preview()
             return self.report(OutboxReport(), time.monotonic() - began)
-        read = [key for key, tally in self.tallies.items() if tally.error is None]
+        read = [key for key, tally in self.tallies.items() if tally.was_tried and tally.error is None]
         health.remember_success(read, self.clock())
         outbox = self.deliver() if self.request.sends else OutboxReport(waiting=queue.waiting())
         return self.report(outbox, time.monotonic() - began)
@@ -148,6 +150,7 @@ class Run:
     def fetch_mailbox(self, mailbox: Mailbox, deadline: float) -> None:
         """Take in a mailbox's new mail. Its troubles are told in its report and stop no other mailbox."""
         tally = self.tallies[mailbox.key]
+        tally.was_tried = True
         try:
             with sign_in(mailbox.imap, secret_of(mailbox.imap), deadline=deadline) as session:
                 for folder in mailbox.imap.folders:

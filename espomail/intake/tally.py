@@ -11,6 +11,7 @@ class Tally:
 
     def __init__(self, mailbox: str) -> None:
         self.mailbox = mailbox
+        self.was_tried = False
         self.error: str | None = None
         self.taken = 0  # messages that were fetched from the server
         self.remaining: dict[str, int] = {}  # folder → messages left for the next run
@@ -35,7 +36,7 @@ class Tally:
         results = self._results
         return MailboxReport(
             mailbox=self.mailbox,
-            ok=self.error is None,
+            ok=self.error is None if self.was_tried else None,
             error=self.error,
             fetched=results.total(),
             imported=results["imported"],

@@ -109,23 +109,29 @@ def _applied_migrations() -> set[str]:
 
 
 def _bring_up_to_date(file: Path, *, now: datetime, is_allowed: bool) -> list[str]:
-    pending = pending_migrations()
-    if not pending:
+    if not pending_migrations():
         return []
-    if not is_allowed and _applied_migrations():
-        raise TryAgainLater(f"database {file} is not yet upgraded; run: espomail db upgrade")
+    if _applied_migrations():
+        if not is_allowed:
+            raise TryAgainLater(f"database {file} is not yet upgraded; run: espomail db upgrade")
+        _back_up(file, before=pending_migrations()[0])
     from playhouse.migrations import Runner
 
-    if _applied_migrations():
-        _back_up(file, before=pending[0])
-    Runner(database.obj, directory=str(MIGRATIONS)).up()
-    if Installation.select().count() == 0:
-        with writing():
+    # In one transaction: another program may be at the same, and this one may be killed in the middle.
+    with writing():
+        pending = pending_migrations()
+        Runner(database.obj, directory=str(MIGRATIONS)).up()
+        if Installation.select().count() == 0:
             Installation.create(id=secrets.token_hex(4), created_at=now)
             TokenKey.create(id=1, key=secrets.token_bytes(32), created_at=now)
     return pending
 
 
 def _back_up(file: Path, *, before: str) -> None:
+    """Keep the database as it is before the upgrade; one that an interrupted upgrade has kept is replaced."""
     target = file.with_name(f"{file.name}.before-{before}")
-    database.execute_sql("VACUUM INTO ?", (str(target),))
+    scratch = target.with_name(f"{target.name}.part")
+    scratch.unlink(missing_ok=True)
+    database.execute_sql("VACUUM INTO ?", (str(scratch),))
+    scratch.chmod(0o600)
+    scratch.replace(target)

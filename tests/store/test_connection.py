@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -85,3 +87,48 @@ def test_writer_that_does_not_get_the_lock_says_to_try_again(database_file):
     with writing():
         pass
     other.close()
+
+
+def test_upgrade_that_is_interrupted_is_done_by_the_next_one(database_file, monkeypatch, tmp_path):
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for file in connection.MIGRATIONS.glob("0*.py"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(connection, "MIGRATIONS", folder)
+    close_database()
+    (folder / "0900_more.py").write_text("def up(migrator, db):\n    raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        open_database(f"sqlite:///{database_file}", now=NOW, may_upgrade=True)
+    close_database()
+    (folder / "0900_more.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (x)')\n"
+    )
+    assert open_database(f"sqlite:///{database_file}", now=NOW, may_upgrade=True) == ["0900_more"]
+
+
+def test_database_whose_making_was_interrupted_is_made_by_the_next_command(tmp_path, monkeypatch):
+    def interrupt(_: int) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(connection.secrets, "token_hex", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        open_database(f"sqlite:///{tmp_path}/espomail.db", now=NOW)
+    close_database()
+    monkeypatch.undo()
+    open_database(f"sqlite:///{tmp_path}/espomail.db", now=NOW)
+    assert Installation.select().count() == 1
+    close_database()
+
+
+def test_database_is_made_once_by_many_programs_at_the_same_time(tmp_path):
+    program = f"""
+from datetime import UTC, datetime
+from espomail.store import connection
+from espomail.store.models import Installation
+connection.open_database("sqlite:///{tmp_path}/espomail.db", now=datetime.now(UTC))
+print(Installation.get().id)
+"""
+    several = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) for _ in range(6)]
+    said = {process.communicate()[0] for process in several}
+    assert len(said) == 1
+    assert {process.returncode for process in several} == {0}
