@@ -1,5 +1,7 @@
 """Who gets a new case."""
 
+from datetime import timedelta
+
 from espomail.store.changes import change
 from espomail.store.models import Case, EmailUser, Follower, Note, Notification
 from tests.office import mail
@@ -66,3 +68,21 @@ def test_assignee_is_told_once_follows_the_case_and_has_the_mail(office):
     assert office.rows(Notification, "user", "type", "email") == [("anna", "assign", 1)]
     assert office.rows(Follower, "record_type", "record_id", "user") == [("case", 1, "anna")]
     assert office.rows(EmailUser, "email", "user", "is_assigned") == [(1, "anna", True)]
+
+
+def test_absent_user_gets_no_direct_assignment(open_office):
+    office = open_office(
+        ("round-robin", "direct-assignment, assign_to: anna"),
+        (
+            "roles: [agent]}\n  boris",
+            "roles: [agent], absent: [{from: 2026-11-20, to: 2026-11-30}]}\n  boris",
+        ),
+    )
+    office.receive(*mails(1))
+    assert office.rows(Case, "status", "assigned_user") == [("New", None)]
+
+
+def test_old_mail_is_assigned_without_a_word(office):
+    office.receive(*mails(1), at=office.now - timedelta(days=5))
+    assert office.rows(Case, "assigned_user") == ["anna"]
+    assert office.rows(Notification) == []

@@ -74,8 +74,30 @@ def test_proved_mail_of_a_user_is_noted_as_sent_by_that_user(open_office):
 
 
 def test_author_is_not_told_of_the_own_mail(office):
-    office.receive(mail("From inside", "anna@example.com"))
-    assert [row for row in told(office) if row[1] == "email"] == []
+    office.receive(mail("From inside", "boris@example.com"))
+    assert told(office) == [("anna", "assign", 1)]
+
+
+def test_follower_is_not_told_of_the_own_mail(office):
+    office.receive(mail(message_id=FIRST))
+    office.follow("case", 1, "boris")
+    office.receive(mail("Re: Question", "boris@example.com", In_Reply_To=FIRST))
+    assert "boris" not in office.rows(Notification, "user")
+
+
+def test_user_who_was_told_through_the_case_is_not_told_again_in_the_inbox(office):
+    office.receive(mail(message_id=FIRST))
+    office.receive(mail("Re: Question", to="anna@example.com", In_Reply_To=FIRST))
+    assert told(office) == [("anna", "assign", 1), ("anna", "email-received", 3)]
+
+
+def test_user_who_has_left_is_neither_told_nor_given_the_mail(open_office):
+    office = open_office(("boris: {name", "boris: {active: false, name"))
+    account = office.account("Customer Ltd", "carl@customer.example", followers=["boris"])
+    office.receive(mail(to="boris@example.com"))
+    assert "boris" not in office.rows(Notification, "user") + office.rows(EmailUser, "user")
+    assert office.rows(Follower, "record_type", "record_id", "user") == [("case", 1, "anna")]
+    assert account == 1
 
 
 def test_users_in_to_are_assigned_and_users_in_cc_are_not(office):
