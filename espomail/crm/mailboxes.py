@@ -140,7 +140,8 @@ def _statuses(mailboxes: Sequence[Mailbox]) -> Iterator[MailboxStatus]:
     states = {row["mailbox"]: row for row in rows_of(MailboxState.select())}
     positions: defaultdict[str, dict[str, FolderState]] = defaultdict(dict)
     for row in rows_of(FolderPosition.select().order_by(FolderPosition.folder)):
-        positions[row.pop("mailbox")][row["folder"]] = FolderState(**row)
+        mailbox = row.pop("mailbox")
+        positions[mailbox][row["folder"]] = FolderState(**row)
     counted = Journal.select(Journal.mailbox, Journal.outcome, fn.COUNT(Journal.id))
     undecided = counted.where(Journal.outcome.in_(["new", "quarantined"]))
     grouped = undecided.group_by(Journal.mailbox, Journal.outcome)

@@ -27,7 +27,7 @@ def server_folders(client: "Client", host: str) -> list[ServerFolder]:
     with told_as_trouble(f"{host}: listing folders"):
         flags = {str(name): _words(told) for told, _, name in client.list_folders()}
         if client.has_capability("SPECIAL-USE"):
-            for told, _, name in client.list_special_folders():
+            for told, _, name in client.special_folders():
                 flags[str(name)] = flags.get(str(name), frozenset()) | _words(told)
     return [
         ServerFolder(name, next((use for use in SPECIAL_USES if use in words), None), not words & NO_MAIL)

@@ -80,6 +80,17 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
     def _create_IMAP4(self) -> Connection:  # noqa: N802  # imapclient's name
         return Connection(*self._wire)
 
+    def special_folders(self) -> list[tuple[tuple[bytes, ...], bytes, str]]:
+        """The folders with a special use, as `list_folders` gives all of them (RFC 6154 §5.1).
+
+        Not every server tells the use in the answer to a plain LIST.
+        """
+        status, answer = self._imap._simple_command("LIST", "(SPECIAL-USE)", '""', '"*"')
+        self._checkok("LIST", status, answer)
+        _, answer = self._imap._untagged_response(status, answer, "LIST")
+        found: list[tuple[tuple[bytes, ...], bytes, str]] = self._proc_folder_list(answer)
+        return found
+
     def about(self, uids: Sequence[int]) -> dict[int, About]:
         """Flags, date and size of those of these messages that are there."""
         found: dict[int, About] = {}

@@ -149,14 +149,10 @@ def _check_folder(
 
 
 def _newest(client: "Client") -> datetime | None:
-    """When the message with the highest UID arrived; `*` names it, and holes are no trouble."""
-    about = client.fetch("*", ["INTERNALDATE"])
-    moments = [data.get(b"INTERNALDATE") for data in about.values()]
-    aware = [
-        moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        for moment in moments
-        if isinstance(moment, datetime)
-    ]
+    """When the message with the highest UID arrived; `*` names it."""
+    about = client.about(client.search(["UID", "*"]))
+    moments = [one.internal_date for one in about.values() if one.internal_date is not None]
+    aware = [one.astimezone(UTC) if one.tzinfo else one.replace(tzinfo=UTC) for one in moments]
     return max(aware, default=None)
 
 
