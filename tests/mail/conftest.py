@@ -1,7 +1,7 @@
 """How long and how freely the property tests of the mail room search.
 
 Usually each run tries the same examples and none is timed, so that a busy machine or a chance find stops
-nobody's work; `ESPOMAIL_MUTATIONS=200000 pytest tests/mail` searches at random, and longer.
+nobody's work. With `ESPOMAIL_MUTATIONS` set, as `script/fuzz` does, they search at random, and longer.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""Damaged mails: the golden ones with bytes flipped, cut, doubled and mixed; the same seed gives the same."""
+"""Damaged mails: sound ones with bytes flipped, cut, doubled and mixed; the same seed gives the same."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.mail.golden_mails import mails
@@ -56,13 +56,13 @@ _SNIPPETS = (
     ),
     *(b"Content-Transfer-Encoding: base64\r\n", b"\xef\xbb\xbf", b"\r\n\r\n", b"Message-ID: <", b"9" * 50),
 )
-_LARGEST_BYTES = 20_000
+LARGEST_BYTES = 20_000
 
 
-def mutated(count: int, *, seed: int) -> Iterator[bytes]:
-    """`count` damaged mails."""
+def mutated(count: int, *, seed: int, of: Sequence[bytes] = ()) -> Iterator[bytes]:
+    """`count` damaged mails, made of the golden ones or of those that are given."""
     chance = random.Random(seed)
-    sound = [mail for mail in map(Path.read_bytes, mails()) if len(mail) <= _LARGEST_BYTES]
+    sound = of or [mail for mail in map(Path.read_bytes, mails()) if len(mail) <= LARGEST_BYTES]
     for _ in range(count):
         mail = bytearray(chance.choice(sound))
         for _ in range(chance.choice((1, 1, 2, 3, 5, 10))):
@@ -70,7 +70,7 @@ def mutated(count: int, *, seed: int) -> Iterator[bytes]:
         yield bytes(mail)
 
 
-def _damage(mail: bytearray, chance: random.Random, sound: list[bytes]) -> None:
+def _damage(mail: bytearray, chance: random.Random, sound: Sequence[bytes]) -> None:
     at = chance.randrange(len(mail) + 1)
     end = min(len(mail), at + chance.choice((1, 2, 4, 16, 64, 256)))
     match chance.randrange(7):
