@@ -91,9 +91,9 @@ def attachment(access: Access, email_id: int, index: int) -> bytes:
 
     Raises UnusableInput where this program reads the e-mail otherwise than the one that has listed it.
     """
-    listed = Attachment.get_or_none(
-        Attachment.email == _readable(access, email_id)["id"], Attachment.part_index == index
-    )
+    _readable(access, email_id)
+    is_it = (Attachment.email == email_id) & (Attachment.part_index == index)
+    listed = Attachment.get_or_none(is_it) if index <= LARGEST_ID else None
     if listed is None:
         raise NotFound(f"e-mail {email_id} has no attachment {index}; see: espomail email show {email_id}")
     try:

@@ -146,11 +146,8 @@ class _Import:
         done = msgspec.structs.asdict(self.tally.report())
         done["fetched"] += self.known
         done["duplicates"] += self.known
-        if self.troubles:
-            done |= {
-                "ok": False,
-                "error": f"{len(self.troubles)} files, folders or messages could not be used",
-            }
+        trouble = f"{len(self.troubles)} files, folders or messages could not be used"
+        done |= {"ok": not self.troubles, "error": trouble if self.troubles else None}
         return Imported(
             report=ImportReport(**done, unreadable=len(self.troubles)),
             news=(*self.troubles, *self._passed_over(), *self.news),

@@ -222,3 +222,18 @@ def test_another_login_needs_the_database(service: Office, tmp_path: Path, espom
     said = through(CALLER.pw_uid, ["--config", str(service.path), "case", "list"], {}, tmp_path)
     assert said.code in {77, 78}  # 78 where even the configuration is out of reach
     assert said.out == ""
+
+
+def test_a_delegated_user_has_mail_by_stdin_and_stdout_alone(
+    as_service: Callable[..., Said], tmp_path: Path
+) -> None:
+    said = as_service("email", "attachment", "1", "1", "-o", tmp_path / "file")
+    assert said.code == 77
+    assert f"type: espomail email attachment 1 1 > {tmp_path / 'file'}" in said.err
+    config = tmp_path / "home" / ".config" / "espomail" / "config.yaml"
+    config.write_text(config.read_text().replace("anna: {login", "anna: {admin: true, login"))
+    assert as_service("export", "-o", tmp_path / "folder").code == 77
+    assert as_service("export", "--format", "mbox", "-o", tmp_path / "file").code == 77
+    assert as_service("import", "--mailbox", "support", tmp_path / "file").code == 77
+    said = as_service("export", "--format", "mbox", "-o", "-")
+    assert (said.code, said.out.startswith("From espomail ")) == (0, True)

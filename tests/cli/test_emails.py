@@ -3,11 +3,13 @@
 import os
 import subprocess
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from espomail.store.changes import change
-from espomail.store.models import Email, EmailUser
+from espomail.store.models import Attachment, Email, EmailUser
 from tests.cli.conftest import PROGRAM, OfficeWith, Program
 from tests.office import NOW, Office, mail
 
@@ -154,6 +156,80 @@ def test_raw_never_goes_to_a_terminal(desk: Office, on_terminal: Program) -> Non
     said = on_terminal("email", "raw", "4")
     assert (said.code, said.out) == (2, "")
     assert "espomail email raw 4 > mail.eml" in said.err
+
+
+def test_attachment_is_what_was_listed(desk: Office, espomail: Program, tmp_path: Path) -> None:
+    desk.receive(Path("tests/mail/golden/attachment-winmail.eml").read_bytes())
+    for email in (4, 6):
+        for listed in espomail("email", "show", email, "--json").json["attachments"]:
+            target = tmp_path / f"{email}-{listed['index']}"
+            said = espomail("email", "attachment", email, listed["index"], "-o", target)
+            assert (said.code, said.out, said.err) == (0, "", "")
+            assert sha256(target.read_bytes()).hexdigest() == listed["sha256"]
+            assert target.stat().st_size == listed["size"]
+    assert (tmp_path / "4-1").read_bytes() == b"1,2\x00\xff"
+    assert len(list(tmp_path.glob("6-*"))) > 0
+
+
+def test_attachment_comes_by_stdout_but_never_to_a_terminal(desk: Office, on_terminal: Program) -> None:
+    environ = {**os.environ, "ESPOMAIL_CONFIG": str(desk.path)}
+    for words in ((), ("-o", "-")):
+        call = [PROGRAM, "email", "attachment", "4", "1", *words]
+        done = subprocess.run(call, env=environ, capture_output=True, check=True)
+        assert done.stdout == b"1,2\x00\xff"
+        said = on_terminal(*call[1:])
+        assert (said.code, said.out) == (2, "")
+        assert "espomail email attachment 4 1 -o FILE" in said.err
+
+
+def test_attachment_overwrites_nothing_unless_forced(desk: Office, espomail: Program, tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    assert espomail("email", "attachment", "4", "1", "-o", target).code == 65
+    assert target.read_bytes() == b"old"
+    assert espomail("email", "attachment", "4", "1", "-o", target, "--force").code == 0
+    assert target.read_bytes() == b"1,2\x00\xff"
+
+
+@pytest.mark.parametrize(("email", "index"), [(4, 0), (4, 2), (4, 10**30), (1, 1), (9, 1), (10**30, 1)])
+def test_attachment_that_is_not_there_is_told(
+    desk: Office, espomail: Program, tmp_path: Path, email: int, index: int
+) -> None:
+    said = espomail("email", "attachment", email, index, "-o", tmp_path / "file")
+    assert (said.code, said.out) == (66, "")
+    assert not (tmp_path / "file").exists()
+
+
+def test_attachment_that_reads_otherwise_than_it_was_listed_is_not_given_out(
+    desk: Office, espomail: Program
+) -> None:
+    desk.write((change(Attachment, 4, 1, sha256="0" * 64),))
+    said = espomail("email", "attachment", "4", "1")
+    assert (said.code, said.out) == (65, "")
+    assert "espomail email raw 4" in said.err
+
+
+ANSWERED = (
+    "Yes, it does.\n\n-- \nCarl\nCustomer Ltd\n\nOn Tue, 24 Nov 2026, Anna wrote:\n> Does it?\n> Still?"
+)
+
+
+def test_page_sets_signature_and_quotation_apart(office: Office, on_terminal: Program) -> None:
+    office.receive(mail(body=ANSWERED))
+    short = on_terminal("email", "show", "1", "--fields", "body_plain", environ={"NO_COLOR": "1"}).out
+    assert "Yes, it does.\n\n[signature: 3 lines; quotation: 3 lines; --full shows all]\n" in short
+    assert "Still?" not in short
+    full = on_terminal(
+        "email", "show", "1", "--fields", "body_plain", "--full", environ={"NO_COLOR": "1"}
+    ).out
+    assert "Customer Ltd" in full
+    assert "> Still?" in full
+
+
+def test_programs_get_the_whole_text(office: Office, espomail: Program) -> None:
+    office.receive(mail(body=ANSWERED))
+    assert espomail("email", "show", "1", "--json").json["body_plain"].rstrip() == ANSWERED
+    assert "> Still?" in espomail("email", "show", "1", "--fields", "body_plain").out
 
 
 @pytest.mark.parametrize("verb", ["show", "raw"])
