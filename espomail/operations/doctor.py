@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
 
+from peewee import DatabaseError
+
 from espomail.config.load import Loaded
 from espomail.errors import EspomailError, TryAgainLater, WrongConfiguration
 from espomail.intake.lock import run_lock
@@ -49,9 +51,12 @@ def _check_database(checkup: Checkup, loaded: Loaded, now: datetime) -> None:
         checkup.fail("database", said, advice or "see that it is a database of espomail's", kind)
         return
     try:
-        checkup.fine("database", f"{file_of(loaded.config.database)} opens and is up to date")
         _check_cron(checkup, now)
         _check_quarantine(checkup)
+        checkup.fine("database", f"{file_of(loaded.config.database)} opens and is up to date")
+    except DatabaseError as trouble:
+        said = f"{file_of(loaded.config.database)}: {trouble}"
+        checkup.fail("database", said, "look for damage: espomail db check", WrongConfiguration)
     finally:
         close_database()
 

@@ -69,6 +69,11 @@ def _is_in(checkup: Checkup, smtp: Smtp, client: "SMTP") -> bool:
     if not smtp.username:
         checkup.fine("SMTP login", "none is asked for")
         return True
+    if not client.has_extn("auth"):
+        said = f"{smtp.host}:{smtp.port} offers no login"
+        advice = f"use the port for submission (587 or 465), or leave {smtp.place}.username out"
+        checkup.fail("SMTP login", said, advice, ServerTrouble)
+        return False
     secret = secret_for(checkup, "SMTP", smtp)
     if secret is None:
         return False

@@ -1,6 +1,7 @@
 """Connecting to an SMTP server and signing in."""
 
 import socket
+import ssl
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,16 +21,20 @@ def told_as_trouble(smtp: Smtp) -> Iterator[None]:
     import smtplib
 
     where = f"{smtp.host}:{smtp.port}"
-    try:
-        with reaching(smtp):
+    with reaching(smtp):
+        try:
             yield
-    except smtplib.SMTPServerDisconnected as trouble:
-        raise ServerTrouble(f"{where}: the server broke off: {clean(trouble)}") from trouble
-    except smtplib.SMTPResponseException as trouble:
-        said = f"{where}: the server said: {answer(trouble.smtp_code, trouble.smtp_error)}"
-        raise ServerTrouble(said, is_temporary=not 500 <= trouble.smtp_code < 600) from trouble
-    except (smtplib.SMTPException, ValueError) as trouble:
-        raise ServerTrouble(f"{where}: the server said: {clean(trouble)}") from trouble
+        except smtplib.SMTPServerDisconnected as trouble:  # an OSError too, as all that smtplib raises
+            raise ServerTrouble(f"{where}: the server broke off: {clean(trouble)}") from trouble
+        except smtplib.SMTPResponseException as trouble:
+            said = f"{where}: the server said: {answer(trouble.smtp_code, trouble.smtp_error)}"
+            raise ServerTrouble(said, is_temporary=not 500 <= trouble.smtp_code < 600) from trouble
+        except smtplib.SMTPException as trouble:
+            raise ServerTrouble(f"{where}: the server said: {clean(trouble)}") from trouble
+        except ssl.SSLError:  # some of them are ValueErrors; `reaching` tells them
+            raise
+        except ValueError as trouble:
+            raise ServerTrouble(f"{where}: the server said: {clean(trouble)}") from trouble
 
 
 def new_client(smtp: Smtp, timeout_s: float) -> "SMTP":

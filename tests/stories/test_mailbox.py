@@ -13,7 +13,7 @@ from tests.office import mail
 from tests.servers.dovecot import Dovecot
 from tests.servers.ports import free_port
 from tests.servers.scripted_imap import ScriptedImap
-from tests.servers.scripted_smtp import ScriptedSmtp
+from tests.servers.scripted_smtp import DROP, ScriptedSmtp
 from tests.stories.conftest import Desk
 
 Findings = dict[str, dict[str, Any]]
@@ -175,6 +175,31 @@ def test_server_that_wants_a_login_first_is_told(desk: Desk, scripted_smtp: Scri
     code, findings = checked(desk)
     assert (code, errors(findings)) == (69, ["SMTP empty sender"])
     assert "mailboxes.support.smtp.username" in findings["SMTP empty sender"]["advice"]
+
+
+def test_login_at_a_server_that_offers_none_is_told(desk: Desk, scripted_smtp: ScriptedSmtp):
+    port = f"port: {desk.postfix.smtp_port}, security: none"
+    desk.configure((port, f"port: {scripted_smtp.port}, security: none, username: me, password: secret"))
+    scripted_smtp.answers("EHLO", "250 scripted.example")
+    code, findings = checked(desk)
+    assert (code, errors(findings)) == (69, ["SMTP login"])
+    assert "587 or 465" in findings["SMTP login"]["advice"]
+
+
+def test_server_that_talks_nonsense_or_hangs_up_is_told(desk: Desk, scripted_smtp: ScriptedSmtp):
+    scripted_smtp.answers("MAIL", DROP)
+    with ScriptedImap() as server:
+        server.answers("LIST", b"* LIST nonsense\r\n{tag} OK done\r\n")
+        desk.configure(
+            (f"port: {desk.dovecot.imap_port}", f"port: {server.port}"),
+            (f"port: {desk.postfix.smtp_port}", f"port: {scripted_smtp.port}"),
+        )
+        ended = desk.espomail.run("mailbox", "test", "support", "--json")
+    assert (ended.exit_code, ended.stderr) == (69, "")
+    told = [one for one in json.loads(ended.stdout) if one["level"] == "error"]
+    assert [one["what"] for one in told] == ["IMAP server", "SMTP server"]
+    assert "listing folders" in told[0]["said"]
+    assert "broke off" in told[1]["said"]
 
 
 def test_server_that_cannot_remove_single_messages_fails_where_they_are_to_be_moved(desk: Desk):

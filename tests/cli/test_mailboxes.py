@@ -1,0 +1,150 @@
+"""`espomail mailbox` and `doctor`: who sees what. Their servers do not answer here."""
+
+import pytest
+
+from espomail.store.changes import put
+from espomail.store.models import FolderPosition, Journal, database
+from tests.cli.conftest import OfficeWith, Program
+from tests.office import NOW, Office, mail
+
+PERSONAL = """
+  anna:
+    kind: personal
+    user: anna
+    imap: {host: 127.0.0.1, port: 1, security: none, password: very-secret, fetch_since: 2026-01-01}
+"""
+
+
+@pytest.fixture
+def office_of_two(office_with: OfficeWith) -> Office:
+    """An office with a group's mailbox and anna's own."""
+    last = "    auto_reply: {template: case-received, from_name: Example Support}\n"
+    return office_with(last, last.rstrip("\n") + PERSONAL)
+
+
+def test_list_has_the_mailboxes_in_the_order_of_the_configuration(
+    office_of_two: Office, espomail: Program
+) -> None:
+    support, anna = espomail("mailbox", "list", "--json").json
+    assert support == {
+        "key": "support",
+        "kind": "group",
+        "address": "support@example.com",
+        "user": None,
+        "teams": ["support"],
+        "enabled": True,
+        "folders": ["INBOX"],
+        "after_import": "keep",
+        "creates_cases": True,
+        "sends": True,
+    }
+    assert (anna["key"], anna["kind"], anna["address"], anna["user"], anna["sends"]) == (
+        *("anna", "personal", "anna@example.com", "anna", False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "seen"), [("anna", ["support", "anna"]), ("boris", ["support"]), ("clara", [])]
+)
+def test_users_see_the_mailboxes_of_their_teams_and_their_own(
+    office_of_two: Office, espomail: Program, user: str, seen: list[str]
+) -> None:
+    assert [line["key"] for line in espomail("mailbox", "list", "--json", user=user).json] == seen
+    assert [line["mailbox"] for line in espomail("mailbox", "status", "--json", user=user).json] == seen
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("mailbox", "show", "anna"),
+        ("mailbox", "folders", "anna"),
+        ("mailbox", "test", "anna"),
+        ("mailbox", "reset", "anna"),
+        ("doctor",),
+    ],
+    ids=" ".join,
+)
+def test_servers_and_settings_are_for_administrators(
+    office_of_two: Office, espomail: Program, words: tuple[str, ...]
+) -> None:
+    said = espomail(*words, "--json", user="anna")
+    assert (said.code, said.out, said.error["code"]) == (77, "", 77)
+
+
+@pytest.mark.parametrize("verb", ["show", "folders", "test", "reset"])
+def test_mailbox_that_is_not_there_is_told(office: Office, espomail: Program, verb: str) -> None:
+    said = espomail("mailbox", verb, "sales")
+    assert (said.code, said.err) == (66, "espomail: error: there is no mailbox sales\n")
+
+
+@pytest.mark.parametrize("form", ["json", "table", "tsv"])
+def test_show_masks_passwords(office_of_two: Office, espomail: Program, form: str) -> None:
+    said = espomail("mailbox", "show", "anna", "--format", form)
+    assert said.code == 0
+    assert "very-secret" not in said.out
+    assert "********" in said.out
+
+
+def test_status_counts_what_waits_and_what_is_set_aside(office: Office, espomail: Program) -> None:
+    office.receive(mail("One"), mail("Two"), mail("Three"))
+    Journal.update(outcome="quarantined").where(Journal.uid == 1).execute()
+    Journal.update(outcome="new").where(Journal.uid == 2).execute()
+    (line,) = espomail("mailbox", "status", "--json").json
+    assert (line["waiting"], line["quarantined"]) == (1, 1)
+    assert line["positions"] == [{"folder": "INBOX", "uidvalidity": 7, "last_uid": 3, "last_date": None}]
+    assert espomail("mailbox", "status", "--fields", "mailbox,positions").rows == [["support", "INBOX:3"]]
+
+
+def test_reset_of_one_folder_leaves_the_others(office: Office, espomail: Program) -> None:
+    office.write(
+        tuple(
+            put(FolderPosition, mailbox="support", folder=folder, uidvalidity=7, last_uid=3, last_date=NOW)
+            for folder in ("INBOX", "Old")
+        )
+    )
+    said = espomail("mailbox", "reset", "support", "--folder", "Old")
+    assert (said.code, said.out, said.err) == (0, "", "")
+    (line,) = espomail("mailbox", "status", "--json").json
+    assert [(one["folder"], one["last_uid"]) for one in line["positions"]] == [("INBOX", 3)]
+
+
+def test_reset_asks_on_a_terminal(office: Office, on_terminal: Program) -> None:
+    office.receive(mail("One"))
+    said = on_terminal("mailbox", "reset", "support")
+    assert said.code == 130
+    assert "Read mailbox support again from 2026-01-01 on?" in said.err
+    assert FolderPosition.select().count() == 1
+    said = on_terminal("mailbox", "reset", "support", "--yes")
+    assert (said.code, said.out) == (0, "forgotten: INBOX\n")
+    assert FolderPosition.select().count() == 0
+
+
+@pytest.fixture
+def doctor_of(office_with: OfficeWith, espomail: Program) -> Office:
+    """An office whose servers refuse every connection, which is soon over."""
+    return office_with(
+        "imap: {host: imap.example.com, username: support, password: x, fetch_since: 2026-01-01}\n"
+        "    smtp: {host: smtp.example.com}",
+        "imap: {host: 127.0.0.1, port: 1, security: none, username: support, password: x, "
+        "fetch_since: 2026-01-01}\n    smtp: {host: 127.0.0.1, port: 1, security: none}",
+    )
+
+
+def test_doctor_tells_of_mail_that_is_set_aside(doctor_of: Office, espomail: Program) -> None:
+    doctor_of.receive(mail("One"))
+    Journal.update(outcome="quarantined").execute()
+    said = espomail("doctor", "--format", "table")
+    assert said.code == 1
+    assert "warning  quarantine: 1 messages are set aside\n         -> look: espomail" in said.out
+    assert "error    support: IMAP server: 127.0.0.1:1: cannot be reached" in said.out
+
+
+def test_doctor_tells_of_a_database_of_a_newer_version_and_looks_on(
+    doctor_of: Office, espomail: Program
+) -> None:
+    database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2030-01-01')")
+    findings = {(one["mailbox"], one["what"]): one for one in espomail("doctor", "--json").json}
+    assert findings[None, "database"]["level"] == "error"
+    assert "newer espomail (9999_later)" in findings[None, "database"]["said"]
+    assert findings[None, "database"]["advice"] == "install that one"
+    assert ("support", "SMTP server") in findings
