@@ -5,6 +5,7 @@ and a login. Needs root, as Postfix starts its daemons under users of its own.
 """
 
 import grp
+import json
 import os
 import pwd
 import shutil
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.servers.certificates import Authority
 from tests.servers.dovecot import DOMAINS, Dovecot
@@ -30,11 +31,9 @@ maillog_file_prefixes = /tmp
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 myhostname = mx.example.com
-mydestination =
 mynetworks = 127.0.0.0/8
 relayhost =
 default_transport = error:no mail leaves this machine
-alias_maps =
 virtual_mailbox_domains = {domains}
 virtual_mailbox_maps = static:all
 virtual_transport = lmtp:inet:127.0.0.1:{lmtp_port}
@@ -49,6 +48,11 @@ smtpd_tls_key_file = {key}
 smtpd_tls_security_level = may
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = inet:127.0.0.1:{auth_port}
+"""
+
+NO_LOCAL_MAIL = """
+mydestination =
+alias_maps =
 """
 
 MASTER = """
@@ -83,9 +87,12 @@ KEEPER = 'trap "kill \\$!" TERM; "$0" -c "$1" & wait $!; wait $!'
 
 
 class Postfix:
-    """Start it with `with`. `ca_file` is what a client has to trust."""
+    """Start it with `with`. `ca_file` is what a client has to trust.
 
-    def __init__(self, dovecot: Dovecot) -> None:
+    `settings` and `services` are added to main.cf and master.cf.
+    """
+
+    def __init__(self, dovecot: Dovecot, *, settings: str = NO_LOCAL_MAIL, services: str = "") -> None:
         self.program = shutil.which("postfix", path=f"{os.environ['PATH']}:/usr/sbin")
         if self.program is None:
             raise FileNotFoundError("postfix is not installed: apt-get install postfix")
@@ -99,7 +106,7 @@ class Postfix:
         for name in ("queue", "data"):
             (self.folder / name).mkdir()
         os.chown(self.folder / "data", pwd.getpwnam("postfix").pw_uid, grp.getgrnam("postfix").gr_gid)
-        settings = {
+        values = {
             "folder": self.folder,
             "domains": ", ".join(DOMAINS),
             "lmtp_port": dovecot.lmtp_port,
@@ -108,8 +115,8 @@ class Postfix:
             "key": key,
         }
         ports = {"smtp_port": self.smtp_port, "submission_port": self.submission_port}
-        (self.folder / "main.cf").write_text(MAIN.format(**settings))
-        (self.folder / "master.cf").write_text(MASTER.format(**ports))
+        (self.folder / "main.cf").write_text(MAIN.format(**values) + settings)
+        (self.folder / "master.cf").write_text(MASTER.format(**ports) + services)
 
     def __enter__(self) -> Self:
         try:
@@ -128,7 +135,7 @@ class Postfix:
     def start(self) -> None:
         """Start it, also again after `stop`; it keeps its ports and its queue. It ends with this process."""
         self._call(str(self.program), "check")  # makes the folders of the queue
-        master = self._call(f"{Path(str(self.program)).parent}/postconf", "-hx", "daemon_directory").strip()
+        master = self._call(self._beside("postconf"), "-hx", "daemon_directory").strip()
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", "sh", "-c", KEEPER, f"{master}/master", str(self.folder)],
             stdin=subprocess.DEVNULL,
@@ -148,9 +155,26 @@ class Postfix:
         with smtplib.SMTP(HOST, self.smtp_port, timeout=30) as client:
             client.sendmail(envelope_sender, list(recipients), raw)
 
+    def queued(self) -> list[dict[str, Any]]:
+        """What waits in the queue, as `postqueue -j` tells it."""
+        return [json.loads(line) for line in self._call(self._beside("postqueue"), "-j").splitlines()]
+
+    def try_again(self) -> None:
+        """Try to deliver at once what was deferred."""
+        self._call(self._beside("postqueue"), "-f")
+
+    def log(self) -> str:
+        """What it has logged so far."""
+        log = self.folder / "log"
+        return log.read_text(errors="replace") if log.exists() else ""
+
+    def _beside(self, program: str) -> str:
+        """The path of another program of Postfix's."""
+        return f"{Path(str(self.program)).parent}/{program}"
+
     def _is_listening(self, port: int) -> bool:
         if self.process is None or self.process.poll() is not None:
-            raise ChildProcessError(f"Postfix has ended: {self._log()[-2000:]}")
+            raise ChildProcessError(f"Postfix has ended: {self.log()[-2000:]}")
         return is_listening(port)
 
     def _call(self, *command: str) -> str:
@@ -163,9 +187,5 @@ class Postfix:
             check=False,
             timeout=60,
         )
-        assert done.returncode == 0, done.stderr + self._log()
+        assert done.returncode == 0, done.stderr + self.log()
         return done.stdout
-
-    def _log(self) -> str:
-        log = self.folder / "log"
-        return log.read_text(errors="replace") if log.exists() else ""

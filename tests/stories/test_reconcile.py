@@ -1,0 +1,110 @@
+"""Proving that every message of a server has its outcome."""
+
+import pytest
+
+from espomail.store.connection import close_database, open_database, writing
+from espomail.store.models import AfterImport, FolderPosition, Journal
+from tests.office import NOW, mail
+from tests.servers.ports import free_port
+from tests.stories.conftest import Desk
+
+NEVER = "on the server, and was never taken in"
+
+
+def differences(desk: Desk, *words: str) -> list[tuple[str, str, int | None, str]]:
+    """What the command lists, where it finds something."""
+    ended = desk.espomail.run("reconcile", *words)
+    assert (ended.exit_code, ended.stderr) == (1, "")
+    rows = [line.split("\t") for line in ended.stdout.splitlines()]
+    return [(mailbox, folder, int(uid) if uid else None, what) for mailbox, folder, uid, what in rows]
+
+
+def forget(desk: Desk, uid: int) -> None:
+    """Take a message out of the journal, as a fault of the program would."""
+    change(desk, Journal.delete().where(Journal.uid == uid))
+
+
+def change(desk: Desk, query: object) -> None:
+    open_database(f"sqlite:///{desk.espomail.folder}/espomail.db", now=NOW)
+    with writing():
+        AfterImport.delete().execute()
+        query.execute()  # type: ignore[attr-defined]
+    close_database()
+
+
+@pytest.fixture
+def read(desk: Desk) -> Desk:
+    """A desk that has read three mails; one more is waiting on the server."""
+    desk.dovecot.deliver(desk.address, mail("One"), mail("Two"), mail("Three"))
+    desk.espomail.ok("fetch", "--no-send")
+    desk.dovecot.deliver(desk.address, mail("Four"))
+    return desk
+
+
+def test_mail_that_was_read_agrees_with_its_server_and_new_mail_is_no_difference(read: Desk):
+    assert read.espomail.ok("reconcile") == ""
+    assert read.espomail.json("reconcile", "support") == []
+
+
+def test_mailbox_that_was_never_read_has_nothing_to_compare(desk: Desk):
+    desk.dovecot.deliver(desk.address, mail())
+    assert desk.espomail.ok("reconcile") == ""
+
+
+def test_mail_that_was_deleted_on_the_server_is_no_difference(read: Desk):
+    read.dovecot.command(read.address, "store", "1:2", "+FLAGS", r"(\Deleted)", folder="INBOX")
+    read.dovecot.command(read.address, "expunge", folder="INBOX")
+    assert read.espomail.ok("reconcile") == ""
+
+
+def test_missing_mail_is_listed_and_fetched(read: Desk):
+    forget(read, 2)
+    assert differences(read) == [("support", "INBOX", 2, NEVER)]
+    assert differences(read, "support") == [("support", "INBOX", 2, NEVER)]
+    ended = read.espomail.run("reconcile", "--fetch-missing")
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (0, "", "fetched what was missing: 1\n")
+    assert read.espomail.ok("reconcile") == ""
+    assert len(read.espomail.json("case", "list")) == 3  # it was met before: no second e-mail is made of it
+
+
+def test_earlier_fetch_since_makes_older_mail_missing_until_it_is_fetched(desk: Desk):
+    desk.configure(("fetch_since: 2026-01-01", "fetch_since: 2026-06-01"))
+    desk.dovecot.deliver(desk.address, mail("Old"), at=NOW.replace(month=3))
+    desk.dovecot.deliver(desk.address, mail("New"))
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.espomail.ok("reconcile") == ""
+    desk.configure()
+    assert differences(desk) == [("support", "INBOX", 1, NEVER)]
+    assert desk.espomail.run("reconcile", "--fetch-missing").exit_code == 0
+    assert {one["subject"] for one in desk.espomail.json("email", "list")} >= {"Old", "New"}
+
+
+def test_mail_that_is_not_decided_yet_is_listed(read: Desk):
+    change(read, Journal.update(outcome="new").where(Journal.uid == 3))
+    assert differences(read) == [("support", "INBOX", 3, "kept, and not decided yet")]
+
+
+def test_mail_that_the_journal_knows_by_former_uids_is_recognised(read: Desk):
+    forget(read, 2)
+    change(read, Journal.update(uidvalidity=1))
+    change(read, FolderPosition.update(last_uid=3))
+    assert differences(read) == [("support", "INBOX", 2, NEVER)]
+
+
+def test_server_that_was_set_back_is_told(read: Desk):
+    change(read, FolderPosition.update(last_uid=100))
+    missing, set_back = sorted(differences(read), key=lambda one: one[2] is None)
+    assert missing == ("support", "INBOX", 4, NEVER)
+    assert set_back == ("support", "INBOX", None, "read up to UID 100, but the server's next UID is 5")
+
+
+def test_mailbox_that_cannot_be_reached_is_told(read: Desk):
+    port = free_port()
+    read.configure((f"port: {read.dovecot.imap_port}", f"port: {port}"))
+    ended = read.espomail.run("reconcile")
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert f"mailbox support: 127.0.0.1:{port}" in ended.stderr
+
+
+def test_mailbox_that_is_not_configured_is_refused(desk: Desk):
+    assert desk.espomail.run("reconcile", "nobody").exit_code == 66
