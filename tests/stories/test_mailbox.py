@@ -88,6 +88,14 @@ def test_certificate_that_is_not_trusted_is_told_with_what_to_do(
     assert advice in findings["IMAP TLS"]["advice"]
 
 
+def test_server_that_speaks_no_tls_on_this_port_is_told(desk: Desk):
+    plain = f"port: {desk.dovecot.imap_port}\n      security: none"
+    desk.configure((plain, plain.replace("none", "tls")))
+    code, findings = checked(desk)
+    assert (code, errors(findings)) == (69, ["IMAP TLS"])
+    assert findings["IMAP TLS"]["advice"] == "check port and security"
+
+
 def test_certificate_that_ends_soon_is_a_warning(desk: Desk):
     with Dovecot(until_days=5) as server:
         desk.configure(over_tls(desk, server.imaps_port, server.ca_file))
