@@ -15,10 +15,11 @@ from espomail.mail.faults import FAULTS
 from espomail.mail.message import ParsedMail
 
 _LARGEST_FOR_HEURISTICS_BYTES: Final = 64 * 1024  # the library's parser is quadratic in a header's length
+_LARGEST_REPORT_BYTES: Final = 256 * 1024
 _MOST_RECIPIENTS: Final = 200
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _QUOTED_ID = re.compile(r"^[> \t]{0,10}Message-ID:[ \t]*(<[^<>\s]{1,900}>)", re.IGNORECASE | re.MULTILINE)
-_BLANK_LINE = re.compile(rb"\r?\n[ \t]*\r?\n")
+_BLANK_LINE = re.compile(rb"\r?\n(?:[ \t]*\r?\n)+")
 _REPORT_TYPES: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _RETURNED_TYPES: Final = frozenset(
     {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "text/rfc822"}
@@ -85,7 +86,7 @@ def _of_rfc3464(parts: Sequence[structure.Part]) -> list[FailedRecipient] | None
 
 
 def _blocks(report: bytes) -> Iterator[dict[str, str]]:
-    for block in _BLANK_LINE.split(report):
+    for block in filter(None, _BLANK_LINE.split(report[:_LARGEST_REPORT_BYTES])):
         fields = headers.split(block.strip() + b"\r\n\r\n").fields
         yield {name: headers.text_of(value).text for name, value in reversed(fields)}
 

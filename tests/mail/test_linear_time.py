@@ -80,6 +80,13 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "file without an end": lambda n: whole(b"", b"begin 644 a\n" + b"#86)C\n" * 1000 * n),
     "rich text": lambda n: whole(b"Content-Type: application/ms-tnef", rich_text(b"{\\b a\\par " * 20 * n)),
     "bounces": lambda n: whole(b"Return-Path: <>", b"<a@b.c>: failed\n" * 200 * n),
+    "blank lines in a report": lambda n: whole(
+        b"Return-Path: <>\r\nContent-Type: message/delivery-status", b"\n \n" * 1000 * n
+    ),
+    "reported recipients": lambda n: whole(
+        b"Return-Path: <>\r\nContent-Type: message/delivery-status",
+        b"Final-Recipient: rfc822; a@b.c\nAction: failed\nStatus: 5.1.1\n\n" * 20 * n,
+    ),
     "boundaries to guess": lambda n: whole(b"Content-Type: multipart/mixed", b"--\r\n--x y\r\n" * 2000 * n),
     "nested elements": lambda n: html(b"<div>" * 2000 * n),
     "open formatting": lambda n: html(b"<a href=x>y<div>" * 1000 * n),
