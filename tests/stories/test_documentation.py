@@ -27,6 +27,7 @@ ENDS_DIFFERENTLY = {
     "espomail case list --mine": 2,  # said to people who come through sudo; the system is nobody's
     "espomail email attachment 4 1 -o report.pdf": 66,  # the demo has no files in its mails
     "espomail import --mailbox support ~/old/Maildir ~/old/2025.mbox": 66,
+    "espomail ingest --mailbox support": 75,  # there is no mail on stdin
     "espomail outbox retry 12": 66,  # the demo has nothing in doubt
     "espomail quarantine drop 7": 66,  # nor anything set aside
     "espomail quarantine retry 7": 66,
