@@ -7,7 +7,7 @@ import os
 import pwd
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -94,6 +94,14 @@ def test_nobody_else_acts(staff: Office, uid: int, sudo_uid: int | None, as_user
 
 
 @pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Not below pytest's own folder, which each test run of the same login closes to all others."""
+    with tempfile.TemporaryDirectory(prefix="espomail-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
 def service(root: None, office_with: OfficeWith, tmp_path: Path) -> Office:
     """An office that the login `nobody` owns; the login `daemon` is anna's."""
     office = office_with("  anna: {", "  anna: {login: daemon, ")
@@ -101,9 +109,6 @@ def service(root: None, office_with: OfficeWith, tmp_path: Path) -> Office:
     connection.close_database()
     for path in (office.folder, *office.folder.iterdir()):
         os.chown(path, SERVICE.pw_uid, SERVICE.pw_gid)
-    for folder in (tmp_path, *tmp_path.parents[:3]):  # pytest's own, one more in a worker of xdist
-        if folder != Path(tempfile.gettempdir()):
-            folder.chmod(0o755)
     return office
 
 
