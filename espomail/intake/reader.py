@@ -57,7 +57,7 @@ class Reader:
         """
         is_worth_it = len(kept) + more >= WORTH_A_PROCESS and (os.cpu_count() or 1) > 1
         if self._pool is None and is_worth_it:
-            self._pool = ProcessPoolExecutor(max(1, (os.cpu_count() or 2) - 1), _context())
+            self._pool = _new_pool(max(1, (os.cpu_count() or 2) - 1))
         if self._pool is None:
             return lambda: read_all(kept)
         future = self._pool.submit(read_many, [(one.raw, one.is_partial) for one in kept])
@@ -73,7 +73,7 @@ class Reader:
     def read_alone(self, kept: Kept) -> Reading | Unreadable:
         """Read one message under limits of memory and processor time, in a process that may die of it."""
         if self._cell is None:
-            self._cell = ProcessPoolExecutor(1, _context())
+            self._cell = _new_pool(1)
         memory_bytes = MEMORY_BYTES + MEMORY_PER_BYTE * len(kept.raw)
         try:
             return unpack(self._cell.submit(_read_limited, kept.raw, kept.is_partial, memory_bytes).result())[
@@ -89,6 +89,26 @@ class Reader:
 def read_all(kept: Sequence[Kept]) -> list[Reading]:
     """Read the messages in this process."""
     return [read(one.raw, is_partial=one.is_partial) for one in kept]
+
+
+def _new_pool(processes: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(processes, _context(), initializer=_end_with_the_program)
+
+
+def _end_with_the_program() -> None:
+    """In the other process: a program that is killed tells nobody, and would leave it waiting for ever."""
+    import threading
+
+    threading.Thread(target=_wait_for_the_program, daemon=True).start()
+
+
+def _wait_for_the_program() -> None:
+    import multiprocessing
+
+    program = multiprocessing.parent_process()
+    if program is not None:
+        program.join()
+        os._exit(0)
 
 
 def _context() -> "ForkServerContext":

@@ -11,6 +11,7 @@ from espomail.intake import reader as reader_module
 from espomail.intake.journal import Kept
 from espomail.intake.reader import Reader, read_all
 from tests.office import NOW, mail
+from tests.servers.ports import wait_until
 
 KEPT = [Kept(n, n, "m", "INBOX", n, NOW, 1, n % 7 == 0, mail(f"Grüße {n}", body="x" * n)) for n in range(120)]
 
@@ -86,3 +87,30 @@ def test_process_that_dies_takes_no_message_with_it(monkeypatch):
         for process in reader._pool._processes.values():
             process.kill()
         assert reader.start(KEPT)() == read_all(KEPT)
+
+
+def test_program_that_is_killed_leaves_no_process_behind(tmp_path):
+    program = """
+import os, signal
+from espomail.intake import reader
+from tests.intake.test_reader import KEPT
+if __name__ == "__main__":
+    reader.os.cpu_count = lambda: 2
+    reading = reader.Reader()
+    reading.start(KEPT)()
+    print(*reading._pool._processes, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    (tmp_path / "program.py").write_text(program)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "program.py"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == -9
+    readers = [Path("/proc", number) for number in done.stdout.split()]
+    assert readers
+    wait_until(lambda: not any(one.exists() for one in readers), "the end of the reading processes")
