@@ -50,7 +50,8 @@ def open_database(url: str, *, now: datetime, may_upgrade: bool = False) -> list
             raise WrongConfiguration(f"database: the folder {file.parent} does not exist; make it first")
         # Readable by its owner alone: SQLite gives the -wal and -shm files the mode of the database.
         file.touch(mode=0o600)
-    database.initialize(SqliteDatabase(str(file), pragmas=PRAGMAS))
+    # A cached statement would hold the last large message that was bound to it.
+    database.initialize(SqliteDatabase(str(file), pragmas=PRAGMAS, cached_statements=0))
     try:
         database.connect(reuse_if_open=True)
         applied = _bring_up_to_date(file, now=now, is_allowed=may_upgrade or is_new)
