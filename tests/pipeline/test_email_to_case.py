@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from espomail.store.changes import change
-from espomail.store.models import Case, Email, Note, RecordTeam
+from espomail.store.models import Case, Email, EmailUser, Note, RecordTeam
 from tests.office import Office, mail
 
 FIRST = "<first@customer.example>"
@@ -270,3 +270,39 @@ def test_storms_are_counted_by_the_time_of_receipt(open_office):
 def test_long_subject_is_cut_and_an_empty_one_said(office):
     office.receive(mail("x" * 300), mail("", "b@b.example"))
     assert office.rows(Case, "name") == ["x" * 255, "(No Subject)"]
+
+
+TRUSTING = ("organisation:", "authentication: {trusted_authserv_id: mx.example.com}\norganisation:")
+PASSED = {"Authentication_Results": "mx.example.com; dmarc=pass header.from=example.com"}
+
+
+def test_proved_answer_of_a_colleague_leaves_a_closed_case_closed(open_office):
+    office = open_office(TRUSTING)
+    office.receive(mail(message_id=FIRST))
+    close(office)
+    office.receive(answer(sender="anna@example.com", **PASSED))
+    assert office.rows(Case, "id", "status") == [(1, "Closed")]
+
+
+def test_number_in_the_subject_counts_for_a_proved_colleague_alone(open_office):
+    office = open_office(TRUSTING)
+    office.receive(mail("Broken"))
+    office.receive(mail("[#1] note", "anna@example.com", **PASSED))
+    assert office.rows(Case, "id") == [1]
+    office.receive(mail("[#1] another", "boris@example.com"))
+    assert office.rows(Case, "id") == [1, 2]
+
+
+def test_vacation_mail_of_a_thread_is_in_nobodys_inbox(office):
+    office.receive(mail(message_id=FIRST))
+    office.receive(answer("Away", to="nobody@example.com", Auto_Submitted="auto-replied"))
+    assert office.rows(EmailUser, "email", "user") == [(1, "anna")]
+
+
+def test_mail_in_a_sent_folder_makes_no_case_and_is_not_answered(open_office):
+    office = open_office(("create: true", "create: false"))
+    office.receive(mail("Sent by hand", "colleague@elsewhere.example"), folder="Sent")
+    assert office.rows(Email, "status") == ["archived"]
+    office = open_office(name="making")
+    office.receive(mail("Sent by hand", "colleague@elsewhere.example"), folder="Sent")
+    assert office.rows(Case) == []
