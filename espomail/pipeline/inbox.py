@@ -29,6 +29,8 @@ def _why_silent(way: Way, desk: Desk) -> str | None:
     folder = desk.context.config.group_folders.get(way.group_folder or "")
     if way.is_quiet:
         return "it is old"
+    if way.is_auto and way.parent is not None and way.parent.kind == "case":
+        return "it is automatic mail of a case"
     if way.is_marked_read:
         return "a filter marks it as read"
     if way.skips_notification:

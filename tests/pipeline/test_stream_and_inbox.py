@@ -117,3 +117,11 @@ def test_mail_is_noted_on_the_account_where_no_case_is_made(open_office):
     assert office.rows(Note, "parent_type", "parent_id", "type", "text") == [
         ("account", account, "email-received", "Hi")
     ]
+
+
+def test_automatic_mail_of_a_case_tells_nobody(open_office):
+    office = open_office(("teams: [support]\n", "teams: [support]\n    all_team_users: true\n"))
+    office.receive(mail(message_id=FIRST))
+    before = told(office)
+    office.receive(mail("Away", In_Reply_To=FIRST, Auto_Submitted="auto-replied"))
+    assert told(office) == before
