@@ -96,7 +96,7 @@ def _folder(directory: str | None) -> Path:
 
 def _run(words: Sequence[str], demo: "Demo", invocation: Invocation, *, is_terminal: bool) -> int:
     """One command in a process of its own, with our terminal; what it prints is for people in any case."""
-    itself = "import sys; from espomail.cli.main import main; sys.exit(main())"
+    itself = "import sys; from espomail.cli.entry import main; sys.exit(main())"
     form = [] if is_terminal else ["--format", "table"]
     done = subprocess.run(  # this program itself, with words of ours
         [sys.executable, "-P", "-c", itself, *form, *words],

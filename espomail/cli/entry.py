@@ -25,9 +25,7 @@ def main() -> int:
         code = ingest_code(words)
         if code is not None:
             os._exit(code)  # nothing that happens while an interpreter ends may change it any more
-    from espomail.cli.main import main as program
-
-    return program(words)
+    return _run(words)
 
 
 def ingest_code(words: Sequence[str]) -> int | None:
@@ -35,17 +33,24 @@ def ingest_code(words: Sequence[str]) -> int | None:
     try:
         before = {number: signal.signal(number, _stop) for number in STOPPING}
         from espomail.cli.main import COMMANDS
-        from espomail.cli.main import main as program
 
         if not COMMANDS.keys().isdisjoint(_before_ingest(words)):
             for number, handler in before.items():
                 signal.signal(number, handler)
             return None
-        code = program(words)
+        code = _run(words)
     except BaseException as fault:  # noqa: BLE001  # whatever it is, the mail has to come again
         _say(f"espomail: error: {type(fault).__name__}: {fault}"[:500])
         return TRY_AGAIN_LATER
     return TRY_AGAIN_LATER if code else 0
+
+
+def _run(words: Sequence[str]) -> int:
+    from espomail.cli.main import main as program
+    from espomail.cli.streams import secure_streams
+
+    secure_streams()
+    return program(words)
 
 
 def _before_ingest(words: Sequence[str]) -> set[str]:

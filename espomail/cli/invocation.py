@@ -1,6 +1,5 @@
 """One call of the program: what its general options say, and the world it was called in."""
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,8 +39,3 @@ def say(text: str) -> None:
         print(safe_lines(text), file=sys.stderr, flush=True)  # noqa: T201
     except (OSError, AttributeError):
         return
-
-
-def abandon_stdout() -> None:
-    """What is still buffered cannot be written; what the interpreter flushes at its end goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -10,8 +10,9 @@ from itertools import pairwise
 import click
 
 from espomail.cli.command import Noun, invocation_of
-from espomail.cli.invocation import Invocation, abandon_stdout, say
+from espomail.cli.invocation import Invocation, say
 from espomail.cli.safe_text import safe_lines
+from espomail.cli.streams import abandon_stdout
 from espomail.errors import EspomailError, WrongUsage
 
 COMMANDS: Mapping[str, str] = {
@@ -90,8 +91,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     invocation = Invocation(now=datetime.now(UTC), environ=os.environ if environ is None else environ)
     try:
         code = _run(words, invocation)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         abandon_stdout()
         return READER_IS_GONE

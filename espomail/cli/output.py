@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from espomail.cli.invocation import Invocation, abandon_stdout
+from espomail.cli.invocation import Invocation
 from espomail.cli.page import page
 from espomail.cli.safe_text import csv_text, json_text, safe_line, tsv_text
 from espomail.cli.table import MEASURED, Column, table
 from espomail.config.faults import suggestion
 from espomail.crm.listing import Line, Listing
-from espomail.errors import TryAgainLater, WrongUsage
+from espomail.errors import WrongUsage
 from espomail.store.fields import utc_text
 
 LINES_ON_A_TERMINAL = 50
@@ -232,11 +232,5 @@ def _tsv_cell(value: object) -> str:
 
 
 def _write_out(data: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as trouble:
-        abandon_stdout()
-        raise TryAgainLater(f"the output cannot be written: {trouble.strerror}") from trouble
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
