@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.servers.cron import Cron
+from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 from tests.servers.espomail import Espomail
+from tests.servers.mailboxes import Mailboxes
 from tests.servers.postfix import Postfix
 from tests.servers.scripted_smtp import ScriptedSmtp
 
 _numbers = itertools.count(1)
 
-NEED_ROOT = frozenset({"root", "dovecot", "postfix", "cron"})
+NEED_ROOT = frozenset({"root", "dovecot", "cyrus", "mailboxes", "postfix", "cron"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +44,20 @@ def dovecot(root: None) -> Iterator[Dovecot]:
     """A running Dovecot. Its users are for the taking: see `user`."""
     with Dovecot() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cyrus(root: None) -> Iterator[Cyrus]:
+    """A running Cyrus. Its users have to be made known to it: see `Cyrus.add_user`."""
+    with Cyrus() as server:
+        yield server
+
+
+@pytest.fixture(params=["dovecot", "cyrus"])
+def mailboxes(request: pytest.FixtureRequest) -> Mailboxes:
+    """Each of the IMAP servers in turn: for what must not depend on one server's habits."""
+    server: Mailboxes = request.getfixturevalue(request.param)
+    return server
 
 
 @pytest.fixture(scope="session")

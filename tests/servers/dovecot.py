@@ -3,24 +3,22 @@
 Every user exists, with one password. Needs root: Debian's Dovecot gives its rights away to users of its own.
 """
 
-import imaplib
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from tests.servers.certificates import Authority
+from tests.servers.mailboxes import PASSWORD, Mailboxes
 from tests.servers.ports import HOST, free_port, is_listening, wait_until
 
-PASSWORD = "correct-horse-battery"
 DOMAINS = ("example.com", "customer.example", "other.example")
 
 CONFIGURATION = """
@@ -62,6 +60,12 @@ service lmtp {{
     port = {lmtp_port}
   }}
 }}
+service anvil {{
+  # no delay after somebody's wrong password
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 service auth {{
   inet_listener sasl {{
     address = 127.0.0.1
@@ -75,10 +79,8 @@ namespace inbox {{
 """
 
 
-class Dovecot:
+class Dovecot(Mailboxes):
     """Start it with `with`. Ports are attributes; `ca_file` is what a client has to trust."""
-
-    password = PASSWORD
 
     def __init__(self, *, names: Sequence[str] = ("localhost", HOST), until_days: int = 30) -> None:
         self.program = shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -148,42 +150,6 @@ class Dovecot:
             raise ChildProcessError(f"Dovecot has ended: {log.read_text()[-2000:] if log.exists() else ''}")
         return is_listening(port)
 
-    # --- mailboxes
-
-    def client(self, user: str) -> imaplib.IMAP4:
-        """A signed-in connection, for what the methods below do not do."""
-        client = imaplib.IMAP4(HOST, self.imap_port, timeout=30)
-        client.login(user, PASSWORD)
-        return client
-
-    def deliver(
-        self,
-        user: str,
-        *raws: bytes,
-        folder: str = "INBOX",
-        at: datetime | None = None,
-        flags: Sequence[str] = (),
-    ) -> None:
-        """Put messages into a folder; `at` is their INTERNALDATE (default: now)."""
-        when = at or datetime.now(UTC)
-        self.deliver_dated(user, [(when, raw) for raw in raws], folder=folder, flags=flags)
-
-    def deliver_dated(
-        self,
-        user: str,
-        messages: Iterable[tuple[datetime, bytes]],
-        *,
-        folder: str = "INBOX",
-        flags: Sequence[str] = (),
-    ) -> None:
-        """Put messages into a folder, each with its INTERNALDATE."""
-        client = self.client(user)
-        for when, raw in messages:
-            date = imaplib.Time2Internaldate(when.timestamp())
-            status, answer = client.append(f'"{folder}"', f"({' '.join(flags)})", date, raw)
-            assert status == "OK", answer
-        client.logout()
-
     def deliver_file(self, user: str, raw: bytes) -> None:
         """Put a message straight into the INBOX's Maildir: for what APPEND refuses, as no bytes at all."""
         self.messages(user)  # makes the Maildir
@@ -191,31 +157,3 @@ class Dovecot:
         file = new / f"{time.time_ns()}.M1P1.tests"
         file.write_bytes(raw)
         shutil.chown(file, "mail", "mail")
-
-    def messages(self, user: str, folder: str = "INBOX") -> list[bytes]:
-        """The raw messages of a folder, the oldest first."""
-        return [
-            answer[1] for answer in self._fetch(user, folder, "(BODY.PEEK[])") if isinstance(answer, tuple)
-        ]
-
-    def flags(self, user: str, folder: str = "INBOX") -> list[set[str]]:
-        r"""The flags of each message of a folder, `\Recent` left out."""
-        found = [imaplib.ParseFlags(answer) for answer in self._fetch(user, folder, "(FLAGS)")]
-        return [{flag.decode() for flag in flags} - {r"\Recent"} for flags in found]
-
-    def _fetch(self, user: str, folder: str, items: str) -> list[Any]:
-        client = self.client(user)
-        status, (number,) = client.select(f'"{folder}"', readonly=True)
-        assert status == "OK", number
-        answers = client.fetch("1:*", items)[1] if number != b"0" else []
-        client.logout()
-        return answers
-
-    def command(self, user: str, *command: str, folder: str | None = None) -> None:
-        """One command of imaplib's, as `"create", "Archive"`; with a folder, that is selected first."""
-        client = self.client(user)
-        if folder is not None:
-            client.select(f'"{folder}"')
-        status, answer = getattr(client, command[0])(*command[1:])
-        assert status == "OK", answer
-        client.logout()

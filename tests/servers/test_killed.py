@@ -10,10 +10,12 @@ from tests.servers.ports import is_listening, wait_until
 ROOT = Path(__file__).parents[2]
 
 SERVERS = """
+from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 from tests.servers.postfix import Postfix
-with Dovecot() as dovecot, Postfix(dovecot) as postfix:
-    print(dovecot.folder, postfix.folder, dovecot.imap_port, postfix.smtp_port, flush=True)
+with Dovecot() as dovecot, Cyrus() as cyrus, Postfix(dovecot) as postfix:
+    print(dovecot.folder, cyrus.folder, postfix.folder)
+    print(dovecot.imap_port, cyrus.imap_port, postfix.smtp_port, flush=True)
     input()
 """
 CRON = """
@@ -24,21 +26,22 @@ with Cron("* * * * * echo ran") as cron:
 """
 
 
-def said_before_its_kill(program: str) -> list[str]:
+def said_before_its_kill(program: str, lines: int = 1) -> list[str]:
     """What a Python program has said when it waits for input, and is killed instead."""
     command = [sys.executable, "-c", program]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as running:
         assert running.stdout is not None
-        said = running.stdout.readline().split()
+        said = [word for _ in range(lines) for word in running.stdout.readline().split()]
         running.kill()
     return said
 
 
 def test_servers_end_with_the_tests_that_started_them(root):
-    *folders, imap_port, smtp_port = said_before_its_kill(SERVERS)
-    for port in imap_port, smtp_port:
+    said = said_before_its_kill(SERVERS, lines=2)
+    folders, ports = said[:3], said[3:]
+    for port in ports:
         wait_until(lambda port=port: not is_listening(int(port)), f"the end of the server on port {port}")
     for folder in folders:
         shutil.rmtree(folder)
