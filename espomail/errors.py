@@ -53,7 +53,10 @@ class ServerTrouble(EspomailError):
 
 class TryAgainLater(EspomailError):
     exit_code = 75
-    meaning = "try again later: another run holds the lock, or the database is in use or not yet upgraded"
+    meaning = (
+        "try again later: another run holds the lock, the database is in use or not yet upgraded, "
+        "or the disk is full"
+    )
 
 
 class NotPermitted(EspomailError):

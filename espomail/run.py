@@ -27,6 +27,7 @@ from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import queue
 from espomail.report import FetchReport, FetchRequest, FlushReport, OnProgress, OutboxReport
+from espomail.store import troubles
 from espomail.store.connection import close_database, damage, open_database
 
 Clock = Callable[[], datetime]
@@ -257,7 +258,8 @@ def _open(config: Config, now: datetime, *, may_upgrade: bool) -> Iterator[list[
     """The open database; gives the migrations that were applied to it."""
     applied = open_database(config.database, now=now, may_upgrade=may_upgrade)
     try:
-        yield applied
+        with troubles.told(config.database_file):
+            yield applied
     finally:
         close_database()
 

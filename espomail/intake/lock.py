@@ -8,6 +8,7 @@ from pathlib import Path
 
 from espomail.config.load import Loaded
 from espomail.errors import TryAgainLater
+from espomail.store import troubles
 from espomail.store.connection import file_of
 
 
@@ -16,9 +17,13 @@ def run_lock(loaded: Loaded, *, waits: bool, fails: bool) -> Iterator[bool]:
     """Hold the run's lock; gives whether it is ours.
 
     When another run has it: wait for its end, or raise TryAgainLater, or go on without it (False).
+    Raises TryAgainLater or NotPermitted where its file cannot be made.
     """
     path = lock_file(loaded)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as trouble:
+        raise troubles.of_file(path, trouble) from trouble
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))

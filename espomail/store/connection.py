@@ -1,15 +1,17 @@
 """Opening the database: SQLite in WAL mode, every commit durable, one writer at a time."""
 
+import os
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
-from peewee import DatabaseError, OperationalError, SqliteDatabase
+from peewee import SqliteDatabase
 
 from espomail.errors import TryAgainLater, WrongConfiguration
+from espomail.store import troubles
 from espomail.store.models import Installation, TokenKey, database
 
 SQLITE = "sqlite:///"
@@ -29,37 +31,69 @@ PRAGMAS = {
 }
 
 
+class Database(SqliteDatabase):
+    """A database in one file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        name, is_uri = str(file), False
+        if _is_left_alone(file):
+            name, is_uri = f"file:{quote(str(file))}?immutable=1", True
+        # A cached statement would hold the last large message that was bound to it.
+        super().__init__(name, pragmas=PRAGMAS, cached_statements=0, uri=is_uri)
+
+    def rollback(self) -> None:
+        """Take the transaction back, unless SQLite has: it does when the disk is full, or broken."""
+        if self.connection().in_transaction:  # type: ignore[no-untyped-call]
+            super().rollback()
+
+
 def file_of(url: str) -> Path:
-    """The file of a `sqlite:///` address. Raises WrongConfiguration for any other."""
+    """The file of a `sqlite:///` address. Raises WrongConfiguration for any other, and for a folder."""
     if not url.startswith(SQLITE):
         raise WrongConfiguration(f"database: {url!r} is not supported; write {SQLITE}espomail.db")
-    return Path(url.removeprefix(SQLITE))
+    file = Path(url.removeprefix(SQLITE))
+    if file.is_dir():
+        raise WrongConfiguration(f"database: {file} is a folder; name a file in it")
+    return file
 
 
 def open_database(url: str, *, now: datetime, may_upgrade: bool = False) -> list[str]:
     """Connect the models to the database; make it when there is none, migrate it when `may_upgrade` says so.
 
-    Gives the names of the migrations that were applied to an old one.
-    Raises TryAgainLater when the database is older than the program and may not be migrated here, and
-    WrongConfiguration when it is newer, or not a database.
+    Gives the names of the migrations that were applied to an old one. One that nobody can write is opened for
+    reading. Raises TryAgainLater when the database is older than the program and may not be migrated here,
+    when it is in use, or when the disk is full; NotPermitted where files may not be opened or made;
+    WrongConfiguration when it is newer than the program, or not a database.
     """
     file = file_of(url)
     is_new = not file.exists()
     if is_new:
-        if not file.parent.is_dir():
-            raise WrongConfiguration(f"database: the folder {file.parent} does not exist; make it first")
-        # Readable by its owner alone: SQLite gives the -wal and -shm files the mode of the database.
-        file.touch(mode=0o600)
-    # A cached statement would hold the last large message that was bound to it.
-    database.initialize(SqliteDatabase(str(file), pragmas=PRAGMAS, cached_statements=0))
-    try:
+        _make(file)
+    opened = Database(file)
+    database.initialize(opened)
+    with troubles.told(file):
         database.connect(reuse_if_open=True)
         applied = _bring_up_to_date(file, now=now, is_allowed=may_upgrade or is_new)
-    except OperationalError as trouble:
-        raise TryAgainLater(f"database {file}: {trouble}") from trouble
-    except (DatabaseError, sqlite3.DatabaseError) as trouble:
-        raise WrongConfiguration(f"database {file}: {trouble}") from trouble
     return [] if is_new else applied
+
+
+def _make(file: Path) -> None:
+    """An empty file, readable by its owner alone: SQLite gives the -wal and -shm files the same mode."""
+    if not file.parent.is_dir():
+        raise WrongConfiguration(f"database: the folder {file.parent} does not exist; make it first")
+    try:
+        file.touch(mode=0o600)
+    except OSError as trouble:
+        raise troubles.of_file(file, trouble) from trouble
+
+
+def _is_left_alone(file: Path) -> bool:
+    """Whether nobody writes the database, since the file beside it cannot be made that writing takes.
+
+    Without that file SQLite would not even read it, unless it is told that the database stays as it is.
+    """
+    return not os.access(file.parent, os.W_OK) and not file.with_name(f"{file.name}-wal").exists()
 
 
 def damage() -> list[str]:
@@ -80,15 +114,11 @@ def close_database() -> None:
 def writing() -> Iterator[None]:
     """A transaction that holds the write lock from its first statement.
 
-    Raises TryAgainLater when another program keeps the lock for longer than the busy time-out.
+    Raises TryAgainLater when another program keeps the lock for longer than the busy time-out, and when the
+    disk is full; NotPermitted where the database cannot be written.
     """
-    try:
-        with database.atomic("IMMEDIATE"):
-            yield
-    except OperationalError as trouble:
-        if "locked" in str(trouble) or "busy" in str(trouble):
-            raise TryAgainLater(f"the database is in use by another program: {trouble}") from trouble
-        raise
+    with troubles.told(database.file), database.atomic("IMMEDIATE"):
+        yield
 
 
 def pending_migrations() -> list[str]:

@@ -1,5 +1,7 @@
 """One run at a time."""
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -7,7 +9,7 @@ import threading
 import pytest
 
 from espomail.config.load import load
-from espomail.errors import TryAgainLater
+from espomail.errors import EspomailError, NotPermitted, TryAgainLater
 from espomail.intake.lock import lock_file, run_lock
 
 
@@ -65,3 +67,25 @@ time.sleep(60)
     process.stdout.close()
     with run_lock(loaded, waits=False, fails=False) as is_ours:
         assert is_ours
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "said"),
+    [
+        (errno.ENOSPC, TryAgainLater, "the disk is full"),
+        (errno.EROFS, NotPermitted, "read-only"),
+        (errno.EACCES, NotPermitted, "read-only"),
+    ],
+)
+def test_lock_that_cannot_be_made_is_told_with_its_file(
+    office, monkeypatch, number: int, kind: type[EspomailError], said: str
+):
+    def refuse(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with (
+        pytest.raises(kind, match=rf"espomail\.db\.lock: .*{said}"),
+        run_lock(load(office.path), waits=False, fails=False),
+    ):
+        pass

@@ -7,12 +7,13 @@ import sys
 import threading
 
 import pytest
+from peewee import OperationalError
 from playhouse.schema_diff import diff_models
 
-from espomail.errors import TryAgainLater, WrongConfiguration
+from espomail.errors import NotPermitted, TryAgainLater, WrongConfiguration
 from espomail.store import connection
 from espomail.store.connection import close_database, open_database, writing
-from espomail.store.models import TABLES, Installation, TokenKey, database
+from espomail.store.models import TABLES, Counter, Installation, TokenKey, database
 from tests.store.conftest import NOW
 
 
@@ -74,6 +75,34 @@ def test_file_that_is_no_database_is_said(tmp_path):
 def test_folder_that_is_missing_is_said(tmp_path):
     with pytest.raises(WrongConfiguration, match="make it first"):
         open_database(f"sqlite:///{tmp_path}/nowhere/espomail.db", now=NOW)
+
+
+def test_folder_in_the_place_of_the_database_is_said(tmp_path):
+    with pytest.raises(WrongConfiguration, match="is a folder; name a file in it"):
+        open_database(f"sqlite:///{tmp_path}", now=NOW)
+
+
+def test_full_disk_is_told_as_what_it_is_and_leaves_nothing_half_written(database_file):
+    pages = database.pragma("page_count")
+    database.pragma("max_page_count", pages)
+    with pytest.raises(TryAgainLater, match=r"espomail\.db: the disk is full; make room"), writing():
+        Counter.create(table="small", last=1)
+        Counter.create(table="x" * 100_000, last=1)
+    database.pragma("max_page_count", pages + 100)
+    with writing():
+        Counter.create(table="later", last=1)
+    assert [counter.table for counter in Counter.select()] == ["later"]
+
+
+def test_database_that_cannot_be_written_is_told(database_file):
+    database.pragma("query_only", 1)
+    with pytest.raises(NotPermitted, match="cannot be written"), writing():
+        Counter.create(table="x", last=1)
+
+
+def test_wrong_sql_stays_a_fault_of_the_program(database_file):
+    with pytest.raises(OperationalError, match="no such table"), writing():
+        database.execute_sql("SELECT * FROM nowhere")
 
 
 def test_writer_that_does_not_get_the_lock_says_to_try_again(database_file):

@@ -1,0 +1,78 @@
+"""What keeps a database, or a file beside it, from being read or written, told to people."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from peewee import DatabaseError, OperationalError
+
+from espomail.errors import EspomailError, NotPermitted, TryAgainLater, WrongConfiguration
+
+_IS_FULL: Final = "the disk is full; make room, nothing is lost"
+_IS_READ_ONLY: Final = "it cannot be written: the folder or its file system is read-only for this login"
+_BY_ERRNO: Final[dict[int, tuple[type[EspomailError], str]]] = {
+    errno.ENOSPC: (TryAgainLater, _IS_FULL),
+    errno.EDQUOT: (TryAgainLater, _IS_FULL),
+    errno.EFBIG: (TryAgainLater, _IS_FULL),
+    errno.EROFS: (NotPermitted, _IS_READ_ONLY),
+    errno.EACCES: (NotPermitted, _IS_READ_ONLY),
+    errno.EPERM: (NotPermitted, _IS_READ_ONLY),
+    errno.ENOENT: (WrongConfiguration, "the folder does not exist; make it first"),
+    errno.ENOTDIR: (WrongConfiguration, "its path leads through a file that is no folder"),
+    errno.EISDIR: (WrongConfiguration, "it is a folder; name a file in it"),
+}
+_BY_SQLITE: Final[dict[str, tuple[type[EspomailError], str]]] = {
+    "SQLITE_BUSY": (TryAgainLater, "it is in use by another program"),
+    "SQLITE_LOCKED": (TryAgainLater, "it is in use by another program"),
+    "SQLITE_FULL": (TryAgainLater, _IS_FULL),
+    "SQLITE_READONLY": (NotPermitted, _IS_READ_ONLY),
+    "SQLITE_CANTOPEN": (NotPermitted, "it, or a file beside it, may not be opened or made by this login"),
+}
+_OF_THE_FILE: Final = (OperationalError, DatabaseError, sqlite3.OperationalError, sqlite3.DatabaseError)
+"""Their subclasses besides speak of one statement."""
+
+
+def of_file(file: Path, trouble: OSError) -> EspomailError:
+    """The error that tells why a file could not be opened or made."""
+    kind, said = _BY_ERRNO.get(trouble.errno or 0, (TryAgainLater, trouble.strerror or str(trouble)))
+    return kind(f"{file}: {said}")
+
+
+def of_database(file: Path, trouble: DatabaseError | sqlite3.Error) -> EspomailError | None:
+    """The error that tells what SQLite met with; None for a fault of our own, which is none of the file's."""
+    if type(trouble) not in _OF_THE_FILE:
+        return None
+    said = trouble if isinstance(trouble, sqlite3.Error) else trouble.__context__
+    name = getattr(said, "sqlite_errorname", "")
+    if name == "SQLITE_ERROR":  # wrong SQL
+        return None
+    if name.startswith("SQLITE_IOERR") and _is_full(file):  # what SQLite says of files beside the database
+        name = "SQLITE_FULL"
+    for begin, (kind, why) in _BY_SQLITE.items():
+        if name.startswith(begin):
+            return kind(f"database {file}: {why} ({said})")
+    is_for_now = isinstance(trouble, OperationalError | sqlite3.OperationalError)
+    return (TryAgainLater if is_for_now else WrongConfiguration)(f"database {file}: {said or trouble}")
+
+
+def _is_full(file: Path) -> bool:
+    try:
+        return os.statvfs(file.parent).f_bavail == 0
+    except OSError:
+        return False
+
+
+@contextmanager
+def told(file: Path) -> Iterator[None]:
+    """Whatever keeps the database in this file from being used becomes an error with its exit code."""
+    try:
+        yield
+    except (DatabaseError, sqlite3.Error) as trouble:
+        known = of_database(file, trouble)
+        if known is None:
+            raise
+        raise known from trouble

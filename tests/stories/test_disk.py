@@ -1,0 +1,120 @@
+"""A disk that is full, or may not be written: each command says so, and nothing is lost by it."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.office import mail
+from tests.servers.espomail import Espomail
+from tests.servers.ports import HOST
+from tests.servers.scripted_imap import ScriptedImap
+
+CONFIG = """
+teams: {{support: {{}}}}
+mailboxes:
+  support:
+    kind: group
+    address: support@example.com
+    teams: [support]
+    case: {{create: true}}
+    imap: {{host: {host}, port: {port}, security: none, username: u, password: p, fetch_since: 2026-01-01}}
+"""
+READING = [("case", "list"), ("email", "list"), ("email", "show", 1), ("mailbox", "status")]
+
+
+class Disk:
+    """A file system of 4 MB."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._filler = folder / "filler"
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", folder], check=True)
+
+    def fill(self) -> None:
+        """Leave no room at all."""
+        with self._filler.open("wb", buffering=0) as filler:
+            try:
+                while filler.write(b"x" * 4096):
+                    pass
+            except OSError:
+                return
+
+    def make_room(self) -> None:
+        self._filler.unlink()
+
+    def allow(self, what: str) -> None:
+        """Let it be written (`rw`), or read only (`ro`)."""
+        subprocess.run(["mount", "-o", f"remount,{what}", self.folder], check=True)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", self.folder], check=True)
+
+
+@pytest.fixture
+def disk(root: None, tmp_path: Path) -> Iterator[Disk]:
+    made = Disk(tmp_path / "disk")
+    yield made
+    made.unmount()
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedImap]:
+    with ScriptedImap() as scripted:
+        yield scripted
+
+
+@pytest.fixture
+def installed(disk: Disk, server: ScriptedImap) -> Espomail:
+    espomail = Espomail(disk.folder)
+    espomail.configure(CONFIG.format(host=HOST, port=server.port))
+    return espomail
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["no database yet", "a database"])
+def test_mail_that_finds_the_disk_full_is_taken_in_once_there_is_room(
+    disk: Disk, installed: Espomail, is_new: bool
+):
+    if not is_new:
+        installed.ok("db", "upgrade")
+    disk.fill()
+    for _ in range(4):
+        ended = installed.run("fetch")
+        assert (ended.exit_code, ended.stdout) == (75, "")
+        assert "the disk is full; make room" in ended.stderr, ended
+        assert installed.run("ingest", "--mailbox", "support", stdin=mail("Piped")).exit_code == 75
+    disk.make_room()
+    assert installed.run("fetch").exit_code == 0
+    assert [email["subject"] for email in installed.json("email", "list")] == ["x"]
+    assert installed.json("quarantine", "list") == []
+
+
+def test_database_on_a_file_system_that_is_read_only_can_be_read(disk: Disk, installed: Espomail):
+    installed.ok("fetch")
+    disk.allow("ro")
+    for words in READING:
+        ended = installed.run(*words, "--json")
+        assert ended.exit_code in (0, 1), ended
+        assert "error" not in ended.stderr, ended
+    assert [case["name"] for case in installed.json("case", "list")] == ["x"]
+
+
+def test_commands_that_write_say_that_a_file_system_is_read_only(disk: Disk, installed: Espomail):
+    installed.ok("fetch")
+    disk.allow("ro")
+    for words in (("fetch",), ("account", "create", "--name", "x"), ("outbox", "flush")):
+        ended = installed.run(*words)
+        assert (ended.exit_code, ended.stdout) == (77, ""), ended
+        assert "read-only" in ended.stderr, ended
+    disk.allow("rw")
+    installed.ok("fetch")
+
+
+def test_folder_in_the_place_of_the_database_is_a_fault_of_the_configuration(installed: Espomail):
+    (installed.folder / "espomail.db").mkdir()
+    for words in (("fetch",), ("case", "list"), ("db", "upgrade"), ("quarantine", "list")):
+        ended = installed.run(*words)
+        assert ended.exit_code == 78
+        assert "is a folder" in ended.stderr, ended
