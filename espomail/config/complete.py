@@ -5,7 +5,18 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from espomail.config.schema import AutoReply, Config, Imap, Mailbox, Organisation, Server, Smtp, User
+from espomail.config.folder_names import folder_name
+from espomail.config.schema import (
+    AutoReply,
+    Config,
+    Imap,
+    Mailbox,
+    MoveTo,
+    Organisation,
+    Server,
+    Smtp,
+    User,
+)
 
 AnyServer = TypeVar("AnyServer", Imap, Smtp)
 
@@ -56,11 +67,25 @@ def _mailbox(key: str, mailbox: Mailbox, users: dict[str, User], folder: Path) -
         mailbox,
         key=key,
         address=address,
-        imap=replace(imap, username=imap.username or address),
+        imap=replace(_with_folders(imap), username=imap.username or address),
         # A server that is told no secret is one that asks for none: a relay of the house.
-        smtp=smtp and replace(smtp, username=smtp.username or (address if smtp.secret_sources else None)),
+        smtp=smtp
+        and replace(
+            smtp,
+            username=smtp.username or (address if smtp.secret_sources else None),
+            save_sent=smtp.save_sent and folder_name(smtp.save_sent),
+        ),
         case=case,
         auto_reply=mailbox.auto_reply and _auto_reply(mailbox.auto_reply, address),
+    )
+
+
+def _with_folders(imap: Imap) -> Imap:
+    after = imap.after_import
+    return replace(
+        imap,
+        folders=tuple(folder_name(name) for name in imap.folders),
+        after_import=MoveTo(move=folder_name(after.move)) if isinstance(after, MoveTo) else after,
     )
 
 

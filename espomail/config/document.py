@@ -12,6 +12,7 @@ INDICATOR_HINTS = {
     "cannot start any token": "text that begins with such a character needs quotes; only spaces indent",
 }
 DEEPEST = 100
+MOST_REPEATED = 100_000  # values that stand there by aliases; a few lines of them can unfold to billions
 
 
 class NotYamlError(Exception):
@@ -82,7 +83,9 @@ def read_document(content: bytes) -> Document:
         loader = _Loader(text)
         try:
             root = loader.get_single_node()
-            faults = tuple(_odd_keys(root, (), ())) if root is not None else ()
+            if root is not None:
+                _require_bounded(root)
+            faults = tuple(_odd_keys(root, ())) if root is not None else ()
             data = loader.construct_document(root) if root is not None else None
         finally:
             loader.dispose()
@@ -107,12 +110,32 @@ def _told(error: yaml.MarkedYAMLError) -> str:
     return f"is not YAML: {hint or problem}"
 
 
-def _odd_keys(node: yaml.Node, path: Path, around: tuple[yaml.Node, ...]) -> Iterator[Fault]:
-    if len(around) > DEEPEST or any(node is outer for outer in around):
-        raise RecursionError
+def _require_bounded(root: yaml.Node) -> None:
+    """Raises NotYamlError where the content is too much, or too deep, to be gone through value by value."""
+    met: set[int] = set()
+    repeated = 0
+    waiting = [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        repeated += id(node) in met
+        met.add(id(node))
+        line = node.start_mark.line + 1
+        if depth > DEEPEST:
+            raise NotYamlError(line, "is nested too deeply, or refers to itself")
+        if repeated > MOST_REPEATED:
+            raise NotYamlError(
+                line, f"aliases (*) repeat more than {MOST_REPEATED} values; write fewer of them"
+            )
+        if isinstance(node, yaml.SequenceNode):
+            waiting += [(item, depth + 1) for item in node.value]
+        elif isinstance(node, yaml.MappingNode):
+            waiting += [(value, depth + 1) for _, value in node.value]
+
+
+def _odd_keys(node: yaml.Node, path: Path) -> Iterator[Fault]:
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _odd_keys(item, (*path, index), (*around, node))
+            yield from _odd_keys(item, (*path, index))
     elif isinstance(node, yaml.MappingNode):
         first_lines: dict[str, int] = {}
         for key, value in node.value:
@@ -125,7 +148,7 @@ def _odd_keys(node: yaml.Node, path: Path, around: tuple[yaml.Node, ...]) -> Ite
             elif key.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
                 yield Fault(here, "a key must be text; put it in quotes", line=line)
             first_lines.setdefault(key.value, line)
-            yield from _odd_keys(value, here, (*around, node))
+            yield from _odd_keys(value, here)
 
 
 def _inside(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, int] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from espomail.config import checks
+from espomail.config.characters import character_faults
 from espomail.config.complete import complete
 from espomail.config.document import Document, NotYamlError, read_document
 from espomail.config.faults import Fault, written_path
@@ -19,6 +20,7 @@ from espomail.errors import WrongConfiguration
 
 SYSTEM_WIDE = Path("/etc/espomail/config.yaml")
 HOW_TO_START = "`espomail init` makes one"
+LARGEST_BYTES = 10 * 1024**2  # some 20,000 mailboxes
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -32,18 +34,22 @@ class Loaded(msgspec.Struct, frozen=True):
 def find(explicit: str | None, environ: Mapping[str, str], system_wide: Path = SYSTEM_WIDE) -> Path:
     """The configuration's path: `--config`, $ESPOMAIL_CONFIG, the user's own, or the system's.
 
-    One that is named must be there. Raises WrongConfiguration when there is none.
+    One that is named must be there. Raises WrongConfiguration when there is none, or none that may be read.
     """
     for named, by in ((explicit, "--config"), (environ.get("ESPOMAIL_CONFIG"), "$ESPOMAIL_CONFIG")):
         if named:
             path = Path(named)
-            if not _is_there(path):
-                raise WrongConfiguration(f"there is no {path}, which {by} names; {HOW_TO_START}")
+            if trouble := _trouble_with(path):
+                raise WrongConfiguration(_not_found(path, trouble, f", which {by} names; {HOW_TO_START}"))
             return path.absolute()
     candidates = (*_of_the_user(environ), system_wide)
-    for path in candidates:
-        if _is_there(path):
+    troubles = {path: _trouble_with(path) for path in candidates}
+    for path, trouble in troubles.items():
+        if trouble is None:
             return path
+    for path, trouble in troubles.items():
+        if isinstance(trouble, PermissionError):
+            raise WrongConfiguration(_cannot_be_read(path, trouble))
     looked = " or ".join(str(path) for path in candidates)
     raise WrongConfiguration(
         f"no configuration: there is no {looked}; {HOW_TO_START}, --config names another"
@@ -66,12 +72,41 @@ def _of_the_user(environ: Mapping[str, str]) -> tuple[Path, ...]:
     return (folder / "config.yaml",) if folder else ()
 
 
-def _is_there(path: Path) -> bool:
+def _trouble_with(path: Path) -> OSError | None:
+    """Why there is no such file for us."""
     try:
         path.stat()
-    except OSError:  # also a folder that may not be looked into
-        return False
-    return True
+    except OSError as trouble:
+        return trouble
+    except ValueError:  # a NUL in the name
+        return FileNotFoundError()
+    return None
+
+
+def _not_found(path: Path, trouble: OSError, advice: str) -> str:
+    if isinstance(trouble, FileNotFoundError | NotADirectoryError):
+        return f"there is no {path}{advice}"
+    return _cannot_be_read(path, trouble)
+
+
+def _cannot_be_read(path: Path, trouble: OSError) -> str:
+    said = f"{path} cannot be read: {trouble.strerror}"
+    if not isinstance(trouble, PermissionError):
+        return said
+    owner = _owner_of(path)
+    return f"{said}; run espomail as its owner{f' (sudo -u {owner} espomail …)' if owner else ''}"
+
+
+def _owner_of(path: Path) -> str | None:
+    """The login that the file belongs to, or else the nearest folder around it that can be looked at."""
+    import pwd
+
+    for place in (path, *path.parents):
+        try:
+            return pwd.getpwuid(place.stat().st_uid).pw_name
+        except (OSError, KeyError):
+            continue
+    return None
 
 
 def load(path: Path) -> Loaded:
@@ -84,7 +119,7 @@ def load(path: Path) -> Loaded:
     except NotYamlError as error:
         raise _refused(path, [*mode_faults, Fault((), error.said, line=error.line)]) from None
     data = in_the_schemas_terms(document.data)
-    faults = [*mode_faults, *document.faults]
+    faults = [*mode_faults, *document.faults, *character_faults(data)]
     try:
         config = complete(msgspec.convert(data, Config, dec_hook=decode_amount), path.parent)
     except msgspec.ValidationError as error:
@@ -99,11 +134,15 @@ def load(path: Path) -> Loaded:
 def _content(path: Path) -> tuple[bytes, int]:
     try:
         with path.open("rb") as file:
-            return file.read(), os.fstat(file.fileno()).st_mode
+            content = file.read(LARGEST_BYTES + 1)
+            mode = os.fstat(file.fileno()).st_mode
     except IsADirectoryError:
         raise WrongConfiguration(f"{path} is a folder; name the file in it") from None
     except OSError as error:
-        raise WrongConfiguration(f"{path} cannot be read: {error.strerror}") from None
+        raise WrongConfiguration(_cannot_be_read(path, error)) from None
+    if len(content) > LARGEST_BYTES:
+        raise WrongConfiguration(f"{path} is no configuration: it has more than {LARGEST_BYTES} bytes")
+    return content, mode
 
 
 def _mode_faults(path: Path, mode: int) -> list[Fault]:

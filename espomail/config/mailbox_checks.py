@@ -58,8 +58,12 @@ def _servers(mailbox: Mailbox, _config: Config) -> Found:
         yield from _server(mailbox.smtp, ("smtp",), has_sign_in=mailbox.smtp.username is not None)
     after = mailbox.imap.after_import
     folder = None if isinstance(after, str) else after.move
-    if folder is not None and folder in mailbox.imap.folders:
+    if folder == "":
+        yield ("imap", "after_import", "move"), "must not be empty"
+    elif folder is not None and folder in mailbox.imap.folders:
         yield ("imap", "after_import", "move"), f"{quoted(folder)} is one of the folders that are read"
+    if mailbox.smtp is not None and mailbox.smtp.save_sent == "":
+        yield ("smtp", "save_sent"), "must not be empty"
     seen: set[str] = set()
     for index, name in enumerate(mailbox.imap.folders):
         if name in seen or not name:

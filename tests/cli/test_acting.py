@@ -173,6 +173,22 @@ def test_root_leaves_nothing_of_its_own_where_the_database_is_new(service: Offic
     assert service.config.database_file.stat().st_uid == SERVICE.pw_uid
 
 
+def test_a_configuration_that_may_not_be_read_is_not_called_missing(
+    service: Office, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+    (home / ".config").mkdir(parents=True)
+    (home / ".config" / "espomail").symlink_to(service.folder)
+    for mode in (0o700, 0o755):  # the folder may not be looked into; the file may not be read
+        service.folder.chmod(mode)
+        for environ in ({"ESPOMAIL_CONFIG": str(service.path)}, {"HOME": str(home)}):
+            with capfd.disabled():
+                said = through(CALLER.pw_uid, ["config", "check"], environ, tmp_path)
+            assert said.code == 78
+            assert "config.yaml cannot be read: Permission denied; run espomail as its owner" in said.err
+            assert "(sudo -u nobody espomail …)" in said.err
+
+
 def test_a_delegated_user_reads_as_that_user(as_service: Callable[..., Said]) -> None:
     assert as_service("case", "list", "--fields", "number").out == "1\n"
     assert as_service("notification", "list", "--fields", "user").out == "anna\n"

@@ -248,6 +248,32 @@ def test_folder_and_unreadable_file_are_refused_in_plain_words(tmp_path: Path) -
         load(tmp_path / "none.yaml")
 
 
+def test_a_file_that_never_ends_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").symlink_to("/dev/zero")
+    with pytest.raises(WrongConfiguration, match="is no configuration: it has more than 10485760 bytes"):
+        load(tmp_path / "config.yaml")
+
+
+def test_inbox_is_one_folder_in_whatever_letters(tmp_path: Path) -> None:
+    text = support(imap="password: x, folders: [inbox, Inbox/Old], after_import: {move: done}")
+    assert loaded(tmp_path, text).config.mailboxes["support"].imap.folders == ("INBOX", "Inbox/Old")
+    text = support(imap="password: x, folders: [Sales], after_import: {move: inbox}")
+    assert loaded(tmp_path, text).config.mailboxes["support"].imap.after_import == MoveTo(move="INBOX")
+
+
+def test_text_of_several_lines_may_stand_where_it_goes_to_no_server(tmp_path: Path) -> None:
+    text = 'users:\n  anna: {signature: "Anna\\nSupport"}\n' + support(
+        imap='password_command: [sh, -c, "echo\\nsecret"]'
+    )
+    assert loaded(tmp_path, text).config.users["anna"].signature == "Anna\nSupport"
+
+
+def test_anchors_may_be_used_as_often_as_people_would(tmp_path: Path) -> None:
+    entries = "".join(f"  u{number}: *agent\n" for number in range(5000))
+    text = "users:\n  first: &agent {active: false, roles: []}\n" + entries + support()
+    assert len(loaded(tmp_path, text).config.users) == 5001
+
+
 def test_configuration_is_found_where_it_is_named_first(tmp_path: Path) -> None:
     places = [tmp_path / name / "espomail" / "config.yaml" for name in ("xdg", "home/.config", "etc")]
     for place in (*places, tmp_path / "named.yaml", tmp_path / "variable.yaml"):
