@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 from msgspec import Struct
 from peewee import fn
 
+from espomail.crm.access import Access
 from espomail.crm.email_lines import EmailLine
 from espomail.crm.listing import Named
 from espomail.crm.related import named, names_of, pointed_at, teams_of
@@ -63,19 +64,19 @@ class Counted(NamedTuple):
     last_email_at: datetime | None
 
 
-def case_lines(rows: Sequence[Row]) -> Iterator[CaseLine]:
+def case_lines(rows: Sequence[Row], access: Access) -> Iterator[CaseLine]:
     """The cases with what belongs to them."""
-    heads = case_heads(rows)
+    heads = case_heads(rows, access)
     counted = emails_counted(list(heads))
     for number, head in heads.items():
         count = counted.get(number, Counted(0, None))
         yield CaseLine(**head, emails=count.emails, last_email_at=count.last_email_at)
 
 
-def case_heads(rows: Sequence[Row]) -> dict[int, dict[str, Any]]:
+def case_heads(rows: Sequence[Row], access: Access) -> dict[int, dict[str, Any]]:
     """By number, what the cases show in a list and on a page alike."""
     teams = teams_of("case", [row["id"] for row in rows])
-    names = names_of(pointed_at(rows, "account", "contact", "lead"))
+    names = names_of(access, pointed_at(rows, "account", "contact", "lead"))
     plain = ("name", "status", "priority", "assigned_user", "mailbox", "created_at", "modified_at")
     return {
         row["id"]: {

@@ -55,7 +55,7 @@ def listing(access: Access, wanted: CaseFilter = CaseFilter()) -> Listing[CaseLi
             "emails": fn.COALESCE(of_case.select(fn.COUNT(Email.id)), 0),
             "last_email_at": fn.COALESCE(of_case.select(fn.MAX(Email.received_at)), ""),
         },
-        lines_of=case_lines,
+        lines_of=lambda rows: case_lines(rows, access),
     )
 
 
@@ -69,7 +69,7 @@ def page(access: Access, number: int) -> CasePage:
         counted = emails_counted([number]).get(number)
         may_see_stream = Case.select().where(Case.id == number, access.records("case", "stream")).exists()
         return CasePage(
-            **case_heads([row])[number],
+            **case_heads([row], access)[number],
             emails=tuple(emails.listing(access, emails.EmailFilter(parent=ref)).lines()),
             last_email_at=counted and counted.last_email_at,
             description=row["description"],

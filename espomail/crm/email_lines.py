@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
+from espomail.crm.access import Access
 from espomail.crm.listing import Named, Parent
 from espomail.crm.refs import Ref, parent_of
 from espomail.crm.related import grouped, named, names_of, parent_named
@@ -119,10 +120,10 @@ class EmailPage(EmailHead, frozen=True, kw_only=True):
     trace: tuple[TraceStep, ...]
 
 
-def email_lines(rows: Sequence[Row], user: str | None) -> Iterator[EmailLine]:
-    """The e-mails with what belongs to them, as the user sees them."""
-    heads = _heads(rows)
-    marks = _read_marks(list(heads), user)
+def email_lines(rows: Sequence[Row], access: Access) -> Iterator[EmailLine]:
+    """The e-mails with what belongs to them, as the acting user sees them."""
+    heads = _heads(rows, access)
+    marks = _read_marks(list(heads), access.actor.user)
     for row in rows:
         yield EmailLine(
             **heads[row["id"]],
@@ -132,17 +133,17 @@ def email_lines(rows: Sequence[Row], user: str | None) -> Iterator[EmailLine]:
         )
 
 
-def email_page(row: Row, user: str | None) -> EmailPage:
+def email_page(row: Row, access: Access) -> EmailPage:
     """One e-mail with its texts, attachments and trace."""
     email_id = row["id"]
     text = next(iter(rows_of(EmailText.select().where(EmailText.email == email_id))), _NO_TEXT)
     attachments = Attachment.select().where(Attachment.email == email_id).order_by(Attachment.part_index)
     found = text["authentication"]
     return EmailPage(
-        **_heads([row])[email_id],
+        **_heads([row], access)[email_id],
         attachments=tuple(_attachment(one) for one in rows_of(attachments)),
         size=row["size"],
-        read=_read_marks([email_id], user).get(email_id),
+        read=_read_marks([email_id], access.actor.user).get(email_id),
         reply_to=tuple(text["reply_to"]),
         in_reply_to=next(iter(text["in_reply_to"]), None),
         references=tuple(text["references"]),
@@ -168,7 +169,7 @@ _NO_TEXT: Mapping[str, Any] = {
 }
 
 
-def _heads(rows: Sequence[Row]) -> dict[int, dict[str, Any]]:
+def _heads(rows: Sequence[Row], access: Access) -> dict[int, dict[str, Any]]:
     """By id, what the e-mails show in a list and on a page alike."""
     ids = [row["id"] for row in rows]
     to, cc = (
@@ -187,7 +188,7 @@ def _heads(rows: Sequence[Row]) -> dict[int, dict[str, Any]]:
     teams = grouped(EmailTeam, EmailTeam.email, ids, EmailTeam.team, EmailTeam.team)
     parents = {row["id"]: parent_of(row) for row in rows}
     accounts = {Ref("account", row["account"]) for row in rows if row["account"] is not None}
-    names = names_of(accounts | {parent for parent in parents.values() if parent is not None})
+    names = names_of(access, accounts | {parent for parent in parents.values() if parent is not None})
     return {
         row["id"]: {
             "id": row["id"],

@@ -62,19 +62,18 @@ class EmailFilter(Struct, frozen=True, kw_only=True):
 
 def listing(access: Access, wanted: EmailFilter = EmailFilter()) -> Listing[EmailLine]:  # noqa: B008
     """The e-mails that may be read and that are wanted, the newest first."""
-    user = access.actor.user
     return Listing(
         line=EmailLine,
         query=_wanted(access, wanted),
         order=(Email.received_at.desc(), Email.id.desc()),
         sorts=SORTS,
-        lines_of=lambda rows: email_lines(rows, user),
+        lines_of=lambda rows: email_lines(rows, access),
     )
 
 
 def page(access: Access, email_id: int) -> EmailPage:
     """One e-mail. Raises NotFound where there is none that may be read."""
-    return email_page(_readable(access, email_id), access.actor.user)
+    return email_page(_readable(access, email_id), access)
 
 
 def raw(access: Access, email_id: int) -> bytes:

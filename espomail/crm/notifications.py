@@ -50,15 +50,15 @@ def listing(access: Access, *, is_unread: bool = False) -> Listing[NotificationL
             "read": Notification.is_read,
             "by": Notification.by,
         },
-        lines_of=_lines,
+        lines_of=lambda rows: _lines(rows, access),
     )
 
 
-def _lines(rows: Sequence[Row]) -> Iterator[NotificationLine]:
+def _lines(rows: Sequence[Row], access: Access) -> Iterator[NotificationLine]:
     parents = {row["id"]: parent_of(row) for row in rows}
-    names = names_of(ref for ref in parents.values() if ref is not None)
+    names = names_of(access, (ref for ref in parents.values() if ref is not None))
     for row in rows:
-        ref = parents[row["id"]]
+        parent = parent_named(names, parents[row["id"]])
         yield NotificationLine(
             id=row["id"],
             user=row["user"],
@@ -66,8 +66,8 @@ def _lines(rows: Sequence[Row]) -> Iterator[NotificationLine]:
             created_at=row["created_at"],
             read=row["is_read"],
             email=row["email"],
-            case=ref.id if ref is not None and ref.kind == "case" else None,
-            parent=parent_named(names, ref),
+            case=parent.id if parent is not None and parent.type == "case" else None,
+            parent=parent,
             by=row["by"],
             text=row["text"],
         )

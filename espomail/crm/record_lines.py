@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from espomail.crm.access import Access
 from espomail.crm.listing import Named
 from espomail.crm.refs import Ref
 from espomail.crm.related import addresses_of, full_name, named, names_of, pointed_at, teams_of
@@ -90,7 +91,7 @@ class LeadPage(LeadLine, frozen=True, kw_only=True):
     followers: tuple[str, ...]
 
 
-def account_lines(rows: Sequence[Row]) -> Iterator[AccountLine]:
+def account_lines(rows: Sequence[Row], _access: Access) -> Iterator[AccountLine]:
     """The accounts, with their addresses and teams."""
     emails, teams = _companions("account", rows)
     for row in rows:
@@ -98,10 +99,10 @@ def account_lines(rows: Sequence[Row]) -> Iterator[AccountLine]:
         yield AccountLine(**_fields(AccountLine, row, known))
 
 
-def contact_lines(rows: Sequence[Row]) -> Iterator[ContactLine]:
+def contact_lines(rows: Sequence[Row], access: Access) -> Iterator[ContactLine]:
     """The contacts, with their addresses, teams and accounts."""
     emails, teams = _companions("contact", rows)
-    names = names_of(pointed_at(rows, "account"))
+    names = names_of(access, pointed_at(rows, "account"))
     for row in rows:
         known = {
             "emails": emails[row["id"]],
@@ -112,12 +113,12 @@ def contact_lines(rows: Sequence[Row]) -> Iterator[ContactLine]:
         yield ContactLine(**_fields(ContactLine, row, known))
 
 
-def lead_lines(rows: Sequence[Row]) -> Iterator[LeadLine]:
+def lead_lines(rows: Sequence[Row], access: Access) -> Iterator[LeadLine]:
     """The leads, with their addresses and teams, and what was made of converted ones."""
     emails, teams = _companions("lead", rows)
     made = {Ref("account", row["converted_account"]) for row in rows if row["converted_account"]}
     names = names_of(
-        made | {Ref("contact", row["converted_contact"]) for row in rows if row["converted_contact"]}
+        access, made | {Ref("contact", row["converted_contact"]) for row in rows if row["converted_contact"]}
     )
     for row in rows:
         known = {
@@ -129,7 +130,7 @@ def lead_lines(rows: Sequence[Row]) -> Iterator[LeadLine]:
         yield LeadLine(**_fields(LeadLine, row, known))
 
 
-LINES: Mapping[str, tuple[type[Struct], Callable[[Sequence[Row]], Iterator[Any]]]] = {
+LINES: Mapping[str, tuple[type[Struct], Callable[[Sequence[Row], Access], Iterator[Any]]]] = {
     "account": (AccountLine, account_lines),
     "contact": (ContactLine, contact_lines),
     "lead": (LeadLine, lead_lines),

@@ -81,7 +81,7 @@ def listing(access: Access, kind: str, search: str | None = None) -> Listing[Any
         query=query,
         order=(model.id.desc(),),
         sorts={"id": model.id, "name": fn.LOWER(_name(kind)), **sorts},
-        lines_of=lines_of,
+        lines_of=lambda rows: lines_of(rows, access),
     )
 
 
@@ -92,7 +92,7 @@ def page(access: Access, ref: Ref) -> Struct:
     model = _model(ref.kind)
     lines_of = LINES[ref.kind][1]
     rows = rows_of(model.select().where(readable(access, ref.kind), model.id == ref.id))
-    for line in lines_of(rows):
+    for line in lines_of(rows, access):
         return PAGES[ref.kind](**asdict(line), followers=followers_of(ref))
     raise no_such(ref.kind, ref.id)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from peewee import Field
 
+from espomail.crm.access import Access
 from espomail.crm.listing import Named, Parent
 from espomail.crm.refs import MODELS, Ref
 from espomail.store.changes import Row
@@ -23,8 +24,8 @@ def full_name(row: Row) -> str:
     return f"{row['first_name']} {row['last_name']}".strip()
 
 
-def names_of(refs: Iterable[Ref]) -> Names:
-    """The names of those records that there are; deleted ones have none."""
+def names_of(access: Access, refs: Iterable[Ref]) -> Names:
+    """The names of those records that are there and may be read."""
     wanted: defaultdict[str, set[int]] = defaultdict(set)
     for ref in refs:
         wanted[ref.kind].add(ref.id)
@@ -32,20 +33,22 @@ def names_of(refs: Iterable[Ref]) -> Names:
     for kind, ids in wanted.items():
         model: Any = MODELS[kind]
         columns = [Contact.first_name, Contact.last_name] if kind == "contact" else [model.name]
-        query = model.select(model.id, *columns).where(model.id.in_(list(ids)), ~model.is_deleted)
+        query = model.select(model.id, *columns).where(
+            model.id.in_(list(ids)), ~model.is_deleted, access.records(kind)
+        )
         for row in rows_of(query):
             found[Ref(kind, row["id"])] = full_name(row) if kind == "contact" else row["name"]
     return found
 
 
 def named(names: Names, kind: str, number: int | None) -> Named | None:
-    """The record with its name, or None where there is none (any more)."""
+    """The record with its name, or None where there is none that may be read."""
     name = None if number is None else names.get(Ref(kind, number))
     return None if name is None or number is None else Named(number, name)
 
 
 def parent_named(names: Names, ref: Ref | None) -> Parent | None:
-    """The parent with its name, or None where there is none (any more)."""
+    """The parent with its name, or None where there is none that may be read."""
     return Parent(ref.kind, ref.id, names[ref]) if ref in names and ref is not None else None
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from espomail.crm import emails, records
+from espomail.crm import cases, emails, notifications, records
 from espomail.crm.access import SYSTEM, Access, Actor
 from espomail.crm.refs import MODELS, Ref
 from espomail.crm.rights import may
@@ -199,3 +199,25 @@ def test_making_records_is_a_right_of_its_own(house: Build) -> None:
         access.require_creation("account")
     with pytest.raises(NotPermitted):
         access.require_admin("fetch")
+
+
+def test_names_of_what_may_not_be_read_are_told_nowhere(house: Build) -> None:
+    office, access = house("{email: {read: team}, case: {read: team}, contact: {read: all}}")
+    account = office.account("Secret Ltd", "carl@customer.example", followers=["boris"])
+    contact = office.contact("Carl Customer", "carl@customer.example", account=account)
+    office.receive(mail("Another"))
+    system = Access(SYSTEM, office.config)
+
+    def told(access: Access) -> str:
+        lists = (
+            emails.listing(access),
+            cases.listing(access),
+            records.listing(access, "contact"),
+            notifications.listing(access),
+        )
+        pages = (cases.page(access, 2), records.page(access, Ref("contact", contact)))
+        return repr([*(line for one in lists for line in one.lines()), *pages])
+
+    assert "Secret Ltd" in told(system)
+    assert "Secret Ltd" not in told(access)
+    assert "Another" in told(access)
