@@ -11,6 +11,9 @@ from espomail.mail.reading import Reading
 
 LONGEST_INDEXED_ID = 200
 
+SENT_FOLDERS = frozenset({"sent", "sent items", "sent messages", "sent mail", "sent-mail"})
+"""How clients call the folder of what was sent, the folders above it left out."""
+
 IMPORTED = "import:"
 """Where mail is met that an operator brings in files; no server's folder."""
 PIPED = "ingest:"
@@ -45,10 +48,15 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
         return self.parsed.sender
 
     @property
+    def sender_address(self) -> str | None:
+        return self.sender.address if self.sender else None
+
+    @property
     def is_from_sent_folder(self) -> bool:
         """Whether it was met in the folder in which the mailbox keeps what was sent."""
         smtp = self.mailbox.smtp
-        return self.folder.lower() == "sent" or (smtp is not None and self.folder == smtp.save_sent)
+        own_name = self.folder.replace("/", ".").rpartition(".")[2].lower()
+        return own_name in SENT_FOLDERS or (smtp is not None and self.folder == smtp.save_sent)
 
     @property
     def is_on_a_server(self) -> bool:

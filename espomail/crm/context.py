@@ -58,13 +58,16 @@ class Context:
         return {address.lower(): user for user in self.config.users.values() for address in user.emails}
 
     @cached_property
-    def group_mailboxes_by_address(self) -> Mapping[str, Mailbox]:
-        return {box.own_address: box for box in self.config.mailboxes.values() if box.kind == "group"}
+    def group_addresses(self) -> frozenset[str]:
+        """The addresses of our group mailboxes, and those that stand in what they answer."""
+        groups = (box for box in self.config.mailboxes.values() if box.kind == "group")
+        return frozenset(address for box in groups for address in _addresses_of(box))
 
     @cached_property
     def mailbox_addresses(self) -> frozenset[str]:
-        """The addresses of all our mailboxes, group and personal."""
-        return frozenset(box.own_address for box in self.config.mailboxes.values())
+        """The addresses of all our mailboxes, group and personal, and those that stand in their answers."""
+        boxes = self.config.mailboxes.values()
+        return frozenset(address for box in boxes for address in _addresses_of(box))
 
     def team_users(self, team: str, position: str | None = None) -> Iterator[User]:
         """A team's active users in the order of the configuration; with a position, those who hold it."""
@@ -83,3 +86,11 @@ class Context:
     def user(self, key: str) -> User | None:
         """The user, if there still is one of that key."""
         return self.config.users.get(key)
+
+
+def _addresses_of(mailbox: Mailbox) -> Iterator[str]:
+    yield mailbox.own_address
+    answer = mailbox.auto_reply
+    if answer is not None:
+        named = (answer.from_address, answer.reply_to, answer.envelope_sender)
+        yield from (address.lower() for address in named if address)

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Set
 from datetime import datetime
 
 from espomail.config.amounts import Limit
-from espomail.config.schema import User
+from espomail.config.schema import CaseRules, Mailbox, User
 from espomail.crm.arrival import message_id_key
 from espomail.crm.context import Context
 from espomail.crm.freemail import freemail_domains
 from espomail.crm.mirror import Indexes, Mirror
-from espomail.crm.refs import Ref, parent_of
+from espomail.crm.refs import MODELS, Ref
 from espomail.crm.rights import may
 from espomail.store.changes import Add, Change, Changes, Put, Row
 from espomail.store.ids import Ids
@@ -39,8 +39,6 @@ from espomail.store.models import (
 OPEN_STATUSES = frozenset({"New", "Assigned", "Pending"})
 OUTGOING_STATUSES = frozenset({"queued", "sending", "sent"})
 
-RECORDS: Mapping[str, type[Numbered]] = {"account": Account, "contact": Contact, "lead": Lead, "case": Case}
-
 INDEXES: Indexes = {
     Account: (),
     Contact: (),
@@ -55,8 +53,8 @@ INDEXES: Indexes = {
     RecordAddress: (("address",), ("record_type", "record_id")),
     RecordTeam: (("record_type", "record_id"),),
     Follower: (("record_type", "record_id"),),
-    Note: (("email",),),
-    Notification: (("email",),),
+    Note: (("email",), ("parent_type", "parent_id")),
+    Notification: (("email",), ("note",)),
     DistributionTurn: (),
     AutoReplySent: (("address",), ("domain",), ()),
 }
@@ -147,25 +145,25 @@ class Desk:
         """Whether the e-mail is ours and has left us, for one of its recipients at least."""
         if email["status"] in {"sending", "sent"}:
             return True
-        notes = self._mirror.where(Note, email=email["id"])
-        return email["status"] in {"queued", "failed"} and any(n["type"] == "email-sent" for n in notes)
+        is_noted = any(note["type"] == "email-sent" for note in self.notes_of_email(email["id"]))
+        return email["status"] in {"queued", "failed"} and is_noted
 
-    def is_noted(self, ref: Ref, email_id: int) -> bool:
-        """Whether the record's Stream tells of the e-mail already."""
-        return any(
-            parent_of(note) == ref and note["type"].startswith("email-")
-            for note in self._mirror.where(Note, email=email_id)
-        )
+    def notes_of_email(self, email_id: int) -> list[Row]:
+        """The notes that name the e-mail."""
+        return self._mirror.where(Note, email=email_id)
 
     def users_told_of(self, email_id: int) -> frozenset[str]:
-        """The users who have a notification of the e-mail."""
-        return self._names("user", Notification, email=email_id)
+        """The users who have a notification of the e-mail, or of a note that tells of it."""
+        notes = self.notes_of_email(email_id)
+        return self._names("user", Notification, email=email_id).union(
+            *(self._names("user", Notification, note=note["id"]) for note in notes)
+        )
 
     # --- records
 
     def record(self, ref: Ref) -> Row | None:
         """The record, unless it is unknown or deleted."""
-        row = self._mirror.get(RECORDS[ref.kind], ref.id) if ref.kind in RECORDS else None
+        row = self._mirror.get(MODELS[ref.kind], ref.id) if ref.kind in MODELS else None
         return None if row is None or row["is_deleted"] else row
 
     def case(self, number: int) -> Row | None:
@@ -196,10 +194,9 @@ class Desk:
         return any(row["is_invalid"] for row in self._mirror.where(RecordAddress, address=address))
 
     def addresses_of(self, ref: Ref) -> list[str]:
-        return [
-            row["address"]
-            for row in self._mirror.where(RecordAddress, record_type=ref.kind, record_id=ref.id)
-        ]
+        """The record's addresses, the primary one first."""
+        rows = self._mirror.where(RecordAddress, record_type=ref.kind, record_id=ref.id)
+        return [row["address"] for row in sorted(rows, key=lambda row: row["position"])]
 
     def teams_of(self, ref: Ref) -> frozenset[str]:
         return self._names("team", RecordTeam, record_type=ref.kind, record_id=ref.id)
@@ -239,8 +236,12 @@ class Desk:
     def _correspondents_of(self, case: Row) -> Set[str]:
         """Everybody in From, To and Cc of the first mail, and whoever we have written to in the case."""
         found: set[str] = set()
-        sent = [email["id"] for email in self._emails_in(case) if email["status"] in OUTGOING_STATUSES]
-        for email_id in (case["first_email"], *sent):
+        of_case = {"parent_type": "case", "parent_id": case["id"]}
+        sent = [
+            row["id"] for row in self._mirror.where(Email, **of_case) if row["status"] in OUTGOING_STATUSES
+        ]
+        noted = [row["email"] for row in self._mirror.where(Note, **of_case) if row["type"] == "email-sent"]
+        for email_id in {case["first_email"], *sent, *noted}:
             for row in self._mirror.where(EmailAddress, email=email_id):
                 if row["role"] != "reply_to":
                     found.add(row["address"])
@@ -253,10 +254,11 @@ class Desk:
         addresses = self.addresses_of(Ref("contact", case["contact"]))
         return {address.rpartition("@")[2] for address in addresses} - freemail_domains()
 
-    def _emails_in(self, case: Row) -> list[Row]:
-        return self._mirror.where(Email, parent_type="case", parent_id=case["id"])
+    def rules_of(self, case: Row, receiving: Mailbox) -> CaseRules:
+        """The rules of the mailbox that the case came by; of the receiving one where there is none such."""
+        return self.context.config.mailboxes.get(case["mailbox"] or "", receiving).case
 
-    def newest_open_case_from(self, address: str) -> Row | None:
+    def newest_open_case_from(self, address: str | None) -> Row | None:
         """The open case with the highest number whose first mail came from the address."""
         cases = [
             case
@@ -268,12 +270,12 @@ class Desk:
         ]
         return max(cases, key=lambda case: case["id"], default=None)
 
-    def arrivals_from(self, address: str, until: datetime, limit: Limit) -> int:
-        """How many mails of the sender were received in the limit's window up to a moment."""
+    def arrivals_from(self, address: str | None, until: datetime, limit: Limit, *, besides: int) -> int:
+        """How many mails of the sender, besides one, were received in the limit's window up to a moment."""
         return sum(
             until - limit.window < email["received_at"] <= until
             for email in self._mirror.where(Email, from_address=address)
-            if email["status"] == "archived"
+            if email["status"] == "archived" and email["id"] != besides
         )
 
     def open_cases_of(self, user: str) -> int:

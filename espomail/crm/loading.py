@@ -1,8 +1,7 @@
 """Filling the desk: the rows that one batch of mails can ask for, by a dozen SELECTs for the whole batch."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from peewee import ModelSelect, fn
@@ -10,9 +9,10 @@ from peewee import ModelSelect, fn
 from espomail.config.schema import Mailbox
 from espomail.crm.arrival import Arrival, message_id_key
 from espomail.crm.context import Context
-from espomail.crm.desk import INDEXES, OPEN_STATUSES, OUTGOING_STATUSES, RECORDS, Desk
+from espomail.crm.desk import INDEXES, OPEN_STATUSES, OUTGOING_STATUSES, Desk
 from espomail.crm.mirror import Mirror
-from espomail.crm.refs import Ref, parent_of
+from espomail.crm.refs import MODELS, Ref, parent_of
+from espomail.mail.text import case_numbers_in
 from espomail.mail.tokens import Token
 from espomail.store.changes import Row
 from espomail.store.ids import Ids
@@ -34,14 +34,6 @@ from espomail.store.models import (
     Table,
 )
 from espomail.store.read import rows_in, rows_of
-
-SURVIVORS_TO_FOLLOW: Final = 10
-CASE_NUMBER = re.compile(r"\[#([1-9][0-9]{0,8})\]")
-
-
-def case_numbers_in(subject: str) -> list[int]:
-    """The numbers that a subject claims, as in `[#123]`."""
-    return [int(number) for number in CASE_NUMBER.findall(subject)]
 
 
 def load(arrivals: Sequence[Arrival], context: Context, ids: Ids) -> Desk:
@@ -89,6 +81,8 @@ class Loading:
             for one in (*arrival.parsed.in_reply_to, *arrival.parsed.references)
         }
         self.load_emails("message_id_key", own | answered)
+        signed = {message_id_key(one) for one in self.answered_tokens()}
+        self.load_recipients(signed)
         references = self.load_in(EmailReference, "message_id_key", own)
         self.load_emails("id", {row["email"] for row in references} - self.emails.keys())
 
@@ -102,32 +96,36 @@ class Loading:
             if isinstance(self.context.read_token(one), Token)
         }
         self.load_emails("message_id_key", signed)
+        self.load_recipients(signed)
+        self.load_in(RecordAddress, "address", {one.address for report in reports for one in report.failed})
+
+    def load_recipients(self, signed: Collection[str]) -> None:
+        """Whom the mails of ours with these Message-IDs went to."""
         quoted = [number for number, row in self.emails.items() if row["message_id_key"] in signed]
         self.load_in(EmailAddress, "email", quoted)
-        self.load_in(RecordAddress, "address", {one.address for report in reports for one in report.failed})
 
     def load_storms(self) -> None:
         """What the senders of case-making mailboxes have sent lately, and the open cases of the busy ones."""
-        making = [arrival for arrival in self.arrivals if arrival.mailbox.case.create and arrival.sender]
-        senders = {arrival.sender.address for arrival in making if arrival.sender}
-        if not senders:
+        making = [arrival for arrival in self.arrivals if arrival.mailbox.case.create]
+        if not making:
             return
+        senders = {arrival.sender_address for arrival in making}
         earliest = min(arrival.received_at - arrival.mailbox.case.storm.window for arrival in making)
         lately = self.load_rows(
             Email,
             # The rest of such an e-mail is loaded when something else asks for it.
             Email.select(Email.id, Email.from_address, Email.received_at, Email.status).where(
-                Email.from_address.in_(senders), Email.received_at > earliest
+                is_from(senders), Email.received_at > earliest
             ),
         )
         mails = Counter(email["from_address"] for email in lately)
-        mails.update(arrival.sender.address for arrival in making if arrival.sender)
+        mails.update(arrival.sender_address for arrival in making)
         most = min(arrival.mailbox.case.storm.most for arrival in making)
-        busy = [sender for sender, number in mails.items() if number > most]
+        busy = {sender for sender, number in mails.items() if number > most}
         opened = (
             Case.select(Case.first_email)
             .join(Email, on=(Case.first_email == Email.id))
-            .where(Case.status.in_(OPEN_STATUSES), Email.from_address.in_(busy))
+            .where(Case.status.in_(OPEN_STATUSES), is_from(busy))
         )
         self.load_emails("id", [case["first_email"] for case in rows_of(opened)])
 
@@ -137,8 +135,10 @@ class Loading:
 
     def load_companions_of_emails(self) -> None:
         """Users, teams, mailboxes, notes and notifications of the e-mails."""
-        for model in (EmailUser, EmailTeam, EmailMailbox, Note, Notification):
+        for model in (EmailUser, EmailTeam, EmailMailbox, Notification):
             self.load_in(model, "email", self.emails)
+        notes = self.load_in(Note, "email", self.emails)
+        self.load_in(Notification, "note", [note["id"] for note in notes])
 
     # --- records
 
@@ -152,23 +152,28 @@ class Loading:
         wanted |= {
             Ref("case", n) for arrival in self.arrivals for n in case_numbers_in(arrival.parsed.subject)
         }
-        for _ in range(SURVIVORS_TO_FOLLOW):
-            wanted = {ref for ref in wanted if ref.kind in RECORDS and ref not in self.records}
-            if not wanted:
-                return
+        while wanted := {ref for ref in wanted if ref.kind in MODELS and ref not in self.records}:
             wanted = self.load_records(wanted)
 
+    def answered_tokens(self) -> Mapping[str, Token]:
+        """The mails of ours that are answered: what their Message-IDs say."""
+        answered = {
+            one
+            for arrival in self.arrivals
+            for one in (*arrival.parsed.in_reply_to, *arrival.parsed.references)
+        }
+        read = {one: self.context.read_token(one) for one in answered}
+        return {one: token for one, token in read.items() if isinstance(token, Token)}
+
     def claimed_by_tokens(self) -> Iterable[Ref]:
-        for arrival in self.arrivals:
-            for message_id in (*arrival.parsed.in_reply_to, *arrival.parsed.references):
-                token = self.context.read_token(message_id)
-                if isinstance(token, Token) and token.record_type is not None and token.record_id is not None:
-                    yield Ref(token.record_type, token.record_id)
+        for token in self.answered_tokens().values():
+            if token.record_type is not None and token.record_id is not None:
+                yield Ref(token.record_type, token.record_id)
 
     def load_records(self, refs: set[Ref]) -> set[Ref]:
         """Load the records; give back those that they point at."""
         pointed_at: set[Ref] = set()
-        for kind, model in RECORDS.items():
+        for kind, model in MODELS.items():
             numbers = {ref.id for ref in refs if ref.kind == kind}
             self.records |= dict.fromkeys(Ref(kind, number) for number in numbers)
             for row in self.load_in(model, "id", numbers):
@@ -180,7 +185,7 @@ class Loading:
 
     def load_companions_of_records(self) -> None:
         """Teams and followers of the records; of cases also whoever takes part in them."""
-        for kind in RECORDS:
+        for kind in MODELS:
             numbers = [ref.id for ref, row in self.records.items() if ref.kind == kind and row is not None]
             for model in (RecordTeam, Follower):
                 self.load_in(model, "record_id", numbers, record_type=kind)
@@ -193,10 +198,21 @@ class Loading:
                 Email.status.in_(OUTGOING_STATUSES),
             ),
         )
-        speaking = {case["first_email"] for case in cases} | {email["id"] for email in sent}
+        noted = self.load_rows(
+            Note,
+            Note.select().where(
+                Note.parent_type == "case",
+                Note.parent_id.in_([case["id"] for case in cases]),
+                Note.type == "email-sent",
+            ),
+        )
+        first = {case["first_email"] for case in cases} - {None}
+        self.load_in(Email, "id", first)  # a closed case may be opened again by the batch
+        speaking = first | {email["id"] for email in sent} | {note["email"] for note in noted}
         self.load_in(EmailAddress, "email", speaking - {None})
-        contacts = [ref.id for ref in self.records if ref.kind == "contact"]
-        self.load_in(RecordAddress, "record_id", contacts, record_type="contact")
+        for kind in ("account", "contact"):
+            numbers = [ref.id for ref in self.records if ref.kind == kind]
+            self.load_in(RecordAddress, "record_id", numbers, record_type=kind)
 
     def open_cases(self) -> dict[str, int]:
         """How many open cases each user has, where a mailbox gives them to the less busy."""
@@ -234,6 +250,12 @@ POINTERS: Final = (
     ("converted_contact", "contact"),
 )
 """Columns of a record that name another one, and its type."""
+
+
+def is_from(senders: Collection[str | None]) -> Any:
+    """The condition for e-mails of these senders; None stands for mail without a From address."""
+    condition = Email.from_address.in_([sender for sender in senders if sender is not None])
+    return condition | Email.from_address.is_null() if None in senders else condition
 
 
 def is_less_busy(mailbox: Mailbox) -> bool:

@@ -10,13 +10,18 @@ from espomail.mail.message import ParsedMail
 from espomail.mail.parse import parse, parse_headers
 from espomail.mail.text import subject_without_prefixes, text_digest
 
+NOTHING = ""
+"""The key of a mail without text and attachments."""
+ONLY_FILES = "files:"
+"""How the key of a mail begins that has attachments and no text."""
+
 
 class Reading(msgspec.Struct, frozen=True):
     """A message, read, with what the rules want to know of it."""
 
     parsed: ParsedMail
     subject_key: str  # without Re: and [tags]: what a reused Message-ID is told by
-    text_key: str  # a digest of the text's beginning, for the same
+    text_key: str  # what is told by its text, or by its attachments where there is none, for the same
     automatic: str | None  # why it makes no case: a program wrote it, or it is a delivery report
     unanswerable: str | None  # why it must not be answered, as far as it says itself
     bounce: bounces.DeliveryReport | None  # what it tells as a delivery report, true or not
@@ -39,11 +44,19 @@ def read(raw: bytes, *, is_partial: bool) -> Reading:
     return Reading(
         parsed=parsed,
         subject_key=subject_without_prefixes(parsed.subject),
-        text_key=text_digest(parsed.body_plain),
+        text_key=_text_key(parsed),
         automatic=automatic.because if automatic else None,
         unanswerable=unanswerable.because if unanswerable else None,
         bounce=None if is_partial else bounces.read(parsed, raw),
     )
+
+
+def _text_key(parsed: ParsedMail) -> str:
+    if parsed.body_plain.strip():
+        return text_digest(parsed.body_plain)
+    if parsed.attachments:
+        return ONLY_FILES + text_digest(" ".join(sorted(part.sha256 for part in parsed.attachments)))
+    return NOTHING
 
 
 _decoder = msgspec.msgpack.Decoder(list[Reading])

@@ -5,7 +5,8 @@ in HTML, and the limits. The first line of a template may be `Subject: …`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -14,6 +15,7 @@ import msgspec
 from espomail.errors import WrongConfiguration
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from jinja2.sandbox import SandboxedEnvironment
 
 BUILT_IN: Final = Path(__file__).parent / "templates"
@@ -43,11 +45,18 @@ class _Source(NamedTuple):
     body: str
 
 
+class _Compiled(NamedTuple):
+    path: Path
+    subject: "Template"
+    body: "Template"
+
+
 class Templates:
     """The templates that can be rendered: those of a folder, and behind them the built-in ones."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folders = [folder, BUILT_IN] if folder is not None else [BUILT_IN]
+        self._compiled: dict[str, tuple[_Compiled, ...]] = {}
 
     def has(self, name: str) -> bool:
         """Whether there is a template of that name."""
@@ -69,12 +78,12 @@ class Templates:
         """The template filled with `context`. Raises TemplateTrouble, also for a value that is not there."""
         subject, text, html = "", None, None
         values = dict.fromkeys(CONTEXT_NAMES) | dict(context)
-        for path in self._existing_paths(name):
-            source = _read(path)
-            environment = _environment(self._folders, path)
-            subject = subject or _filled(environment.overlay(autoescape=False), path, source.subject, values)
-            body = _filled(environment, path, source.body, values)
-            if path.name.endswith(".html.j2"):
+        if name not in self._compiled:  # a run has many mails for few templates
+            self._compiled[name] = tuple(self._compile(path) for path in self._existing_paths(name))
+        for compiled in self._compiled[name]:
+            subject = subject or _filled(compiled.subject, compiled.path, values)
+            body = _filled(compiled.body, compiled.path, values)
+            if compiled.path.name.endswith(".html.j2"):
                 html = body
             else:
                 text = body
@@ -83,6 +92,13 @@ class Templates:
 
             text = Page(html or "").text()
         return Rendered(" ".join(subject.split())[:_LONGEST_SUBJECT_CHARS], text, html)
+
+    def _compile(self, path: Path) -> "_Compiled":
+        source = _read(path)
+        environment = _environment(self._folders, path)
+        with _told(path):
+            subject = environment.overlay(autoescape=False).from_string(source.subject)
+            return _Compiled(path, subject, environment.from_string(source.body))
 
     def _paths(self, name: str) -> list[Path]:
         if _NAME.fullmatch(name) is None:
@@ -145,19 +161,26 @@ def _shown(value: Any) -> Any:
     return value[:_LONGEST_VALUE_CHARS] if isinstance(value, str) else value
 
 
-def _filled(environment: "SandboxedEnvironment", path: Path, text: str, values: Mapping[str, Any]) -> str:
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a template, as TemplateTrouble that names its file."""
     from jinja2 import TemplateError
 
-    pieces: list[str] = []
-    size = 0
     try:
-        for piece in environment.from_string(text).generate(values):
-            size += len(piece)
-            if size > _MOST_CHARS:
-                raise TemplateTrouble(f"{path}: makes more than {_MOST_CHARS} characters")
-            pieces.append(piece)
+        yield
     except TemplateError as error:
         raise TemplateTrouble(f"{path}: {error.message}") from error
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise TemplateTrouble(f"{path}: {type(error).__name__}: {error}") from error
+
+
+def _filled(template: "Template", path: Path, values: Mapping[str, Any]) -> str:
+    pieces: list[str] = []
+    size = 0
+    with _told(path):
+        for piece in template.generate(values):
+            size += len(piece)
+            if size > _MOST_CHARS:
+                raise TemplateTrouble(f"{path}: makes more than {_MOST_CHARS} characters")
+            pieces.append(piece)
     return "".join(pieces)

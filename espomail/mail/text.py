@@ -71,6 +71,7 @@ _DIGEST_CHARS: Final = 2048
 _PREFIX = re.compile(
     r"\s*([^\W\d_](?:[^\W\d_]|[ '-](?=[^\W\d_]))*+)\s*(?:[\[(^*]?\s*\d{1,4}\s*[\])]?)?\s*[:：]"
 )
+_CASE_NUMBER = re.compile(r"\[#([1-9][0-9]{0,8})\]")
 _TAG = re.compile(r"\s*\[[^\[\]]{0,200}\]\s*")
 
 
@@ -81,6 +82,11 @@ def subject_without_prefixes(subject: str) -> str:
     while (end := _front(subject, at)) > at:
         at = end
     return " ".join(subject[at:].split())
+
+
+def case_numbers_in(subject: str) -> list[int]:
+    """The case numbers that a subject claims, as in `[#123]`."""
+    return [int(number) for number in _CASE_NUMBER.findall(subject)]
 
 
 def looks_forwarded(subject: str) -> bool:

@@ -18,6 +18,7 @@ SAMPLE: dict[str, dict[str, Any]] = {
         "teams": ["support"],
         "account": {"id": 1, "name": "Customer Ltd"},
         "contact": {"id": 1, "name": "Carl Customer"},
+        "lead": None,
         "mailbox": "support",
         "created_at": "2026-11-24T10:00:00Z",
         "modified_at": "2026-11-24T10:00:00Z",
@@ -31,6 +32,8 @@ SAMPLE: dict[str, dict[str, Any]] = {
         "phone": "+49 30 1234",
         "title": "Dr.",
         "assigned_user": "anna",
+        "teams": ["support"],
+        "account": {"id": 1, "name": "Customer Ltd"},
     },
     "account": {
         "id": 1,
@@ -39,6 +42,7 @@ SAMPLE: dict[str, dict[str, Any]] = {
         "phone": "+49 30 1234",
         "website": "https://customer.example",
         "assigned_user": "anna",
+        "teams": ["support"],
     },
     "user": {"key": "anna", "name": "Anna Novak", "emails": ["anna@example.com"], "signature": "Anna"},
     "mailbox": {"name": "support", "address": "support@example.com"},
@@ -50,9 +54,23 @@ SAMPLE: dict[str, dict[str, Any]] = {
         "from_name": "Carl Customer",
         "to": ["support@example.com"],
         "cc": [],
+        "reply_to": [],
         "date": "2026-11-24T10:00:00Z",
         "received_at": "2026-11-24T10:00:00Z",
+        "size": 2048,
+        "partial": False,
+        "parent": {"type": "case", "id": 123, "name": "The printer does not print"},
+        "account": {"id": 1, "name": "Customer Ltd"},
         "body_plain": "Hello, since yesterday nothing comes out.",
+        "attachments": [
+            {
+                "index": 1,
+                "filename": "page.pdf",
+                "content_type": "application/pdf",
+                "size": 1024,
+                "inline": False,
+            }
+        ],
     },
 }
 
@@ -66,9 +84,10 @@ def template_oddities(config: Config) -> list[str]:
     """Templates that fail for a stranger's first mail: no contact, no account, nobody assigned."""
     unknown = dict.fromkeys(("contact", "account", "user"))
     case = SAMPLE["case"] | dict.fromkeys(("contact", "account", "assigned_user"))
+    email = SAMPLE["email"] | {"account": None}
     return [
         f"{trouble} (for a sender who is no contact; write {{% if contact %}}…{{% endif %}} around it)"
-        for trouble in _troubles(config, SAMPLE | {"case": case} | unknown)
+        for trouble in _troubles(config, SAMPLE | {"case": case, "email": email} | unknown)
     ]
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from espomail.config.schema import GroupFolder
 from espomail.crm.arrival import message_id_key
 from espomail.crm.desk import Desk
-from espomail.crm.refs import Ref, parent_of
+from espomail.crm.refs import parent_of
 from espomail.mail.message import Address
 from espomail.pipeline.email_to_case import subject_of
 from espomail.pipeline.way import Decision, Step, Way
-from espomail.store.changes import Changes, add, change
+from espomail.store.changes import Changes, Row, add, change
 from espomail.store.models import (
     Attachment,
     Email,
@@ -41,7 +41,7 @@ def archive(way: Way, desk: Desk) -> Step:
         for user, row in known_users.items()
         if row["folder"] is None and (folder := _own_folder(way, user)) is not None
     )
-    changes = _links(way, desk) + newly_assigned + newly_filed + _new_parent(way)
+    changes = _links(way, desk) + newly_assigned + newly_filed + _corrections(way.stored, way)
     return Step(Decision(RULE, f"e-mail {way.email_id} gains {len(changes)} links"), way, changes)
 
 
@@ -86,8 +86,6 @@ def _teams(way: Way, desk: Desk) -> frozenset[str]:
             teams.add(mailbox.case.team)
     if way.replied_to is not None:
         teams |= desk.teams_of_email(way.replied_to)
-    if way.stored is None and way.case is None and way.parent is not None and way.parent.kind == "case":
-        teams |= desk.teams_of(way.parent)
     return frozenset(teams)
 
 
@@ -101,7 +99,6 @@ def _folder(way: Way, desk: Desk) -> GroupFolder:
 def _rows_of_email(way: Way) -> Changes:
     arrival, mail = way.arrival, way.arrival.parsed
     email_id = way.email_id
-    was_sent = way.is_verified and arrival.is_from_sent_folder
     email = add(
         Email,
         id=email_id,
@@ -114,7 +111,7 @@ def _rows_of_email(way: Way) -> Changes:
         from_name=mail.sender.name if mail.sender else "",
         date=mail.date,
         received_at=arrival.received_at,
-        status="sent" if was_sent else "archived",
+        status="sent" if way.was_sent_here else "archived",
         is_auto=way.is_auto,
         is_outsider=way.is_outsider,
         is_partial=arrival.is_partial,
@@ -203,12 +200,20 @@ def _own_folder(way: Way, user: str) -> str | None:
     return mailbox.folder if mailbox.kind == "personal" and mailbox.user == user else None
 
 
-def _new_parent(way: Way) -> Changes:
-    """The parent of a stored e-mail that had none, or no case, until this copy reached another mailbox."""
-    if way.stored is None or way.parent is None or parent_of(way.stored) == way.parent:
-        return ()
-    ref: Ref = way.parent
-    return (change(Email, way.email_id, parent_type=ref.kind, parent_id=ref.id, account=way.account),)
+def _corrections(stored: Row, way: Way) -> Changes:
+    """What this copy tells of the stored e-mail that was not known before: its parent, that we sent it."""
+    found: dict[str, object] = {}
+    if way.parent is not None and way.parent != parent_of(stored):
+        found = {
+            "parent_type": way.parent.kind,
+            "parent_id": way.parent.id,
+            "account": way.account,
+            "is_outsider": way.is_outsider,
+            "replied_to": way.replied_to,
+        }
+    if way.was_sent_here and stored["status"] == "archived":
+        found["status"] = "sent"
+    return (change(Email, way.email_id, **found),) if found else ()
 
 
 def _summary(way: Way) -> str:

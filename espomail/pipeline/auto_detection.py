@@ -1,5 +1,6 @@
 """What a mail says of itself: whether a program wrote it, who did, and how old it is."""
 
+from espomail.config.schema import User
 from espomail.crm.desk import Desk
 from espomail.mail import authentication
 from espomail.mail.tokens import Token
@@ -23,7 +24,7 @@ def detect_auto_replies(way: Way, desk: Desk) -> Step:
         is_quiet=is_old(way, desk) and not context.answer_old,
         user=user.key if user else None,
     )
-    verified = _how_verified(way, desk) if user else None
+    verified = _how_verified(user, way, desk) if user else None
     seen = [
         f"automatic: {automatic}" if automatic else "written by a person, as far as it says",
         "old, so taken in quietly" if way.is_quiet else "",
@@ -39,12 +40,23 @@ def is_old(way: Way, desk: Desk) -> bool:
     return min(moments) < desk.context.now - desk.context.config.quiet_after
 
 
-def _how_verified(way: Way, desk: Desk) -> str | None:
+def _how_verified(user: User, way: Way, desk: Desk) -> str | None:
     """What proves that the user has written the mail (docs/behaviour.md, Internal users)."""
-    if way.arrival.is_from_sent_folder and way.arrival.mailbox.user == way.user:
+    if way.was_sent_here and way.arrival.mailbox.user == user.key:
         return "from the Sent folder of the user's own mailbox"
-    if way.authentication is not None and way.authentication.dmarc == "pass":
+    if way.dmarc == "pass":
         return "which passed DMARC"
-    if any(isinstance(desk.context.read_token(one), Token) for one in answered_ids(way)):
-        return "answering a mail that we signed"
+    if way.dmarc != "fail" and _answers_what_we_sent_to(user, way, desk):
+        return "answering a mail that we signed and sent there"
     return None
+
+
+def _answers_what_we_sent_to(user: User, way: Way, desk: Desk) -> bool:
+    """Whether the mail names a Message-ID that nobody but the user, or who carried that mail, can know."""
+    return any(
+        address.lower() in desk.recipients_of(email["id"])
+        for message_id in answered_ids(way)
+        if isinstance(desk.context.read_token(message_id), Token)
+        for email in desk.emails_with(message_id)
+        for address in user.emails
+    )

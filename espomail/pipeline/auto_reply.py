@@ -77,7 +77,11 @@ def _is_old(way: Way, _desk: Desk) -> str | None:
 
 
 def _was_sent_from_here(way: Way, _desk: Desk) -> str | None:
-    return "it was sent from here" if way.arrival.is_from_sent_folder else None
+    return "it was sent from here" if way.was_sent_here else None
+
+
+def _is_storm(way: Way, _desk: Desk) -> str | None:
+    return "there are too many mails of its sender" if way.is_storm else None
 
 
 def _says_no(way: Way, _desk: Desk) -> str | None:
@@ -88,7 +92,7 @@ def _is_ours(way: Way, desk: Desk) -> str | None:
     """Our own address or installation in it would be the beginning of a loop."""
     sender = way.arrival.sender
     if sender is not None and sender.address in desk.context.mailbox_addresses:
-        return f"{sender.address} is one of our mailboxes"
+        return f"{sender.address} is one of our own"
     token = desk.context.read_token(way.arrival.parsed.message_id)
     if token is not None and not isinstance(token, Foreign):
         return "its Message-ID is one of ours"
@@ -96,8 +100,7 @@ def _is_ours(way: Way, desk: Desk) -> str | None:
 
 
 def _failed_dmarc(way: Way, _desk: Desk) -> str | None:
-    failed = way.authentication is not None and way.authentication.dmarc == "fail"
-    return "it failed DMARC" if failed else None
+    return "it failed DMARC" if way.dmarc == "fail" else None
 
 
 def _came_back(way: Way, desk: Desk) -> str | None:
@@ -128,6 +131,7 @@ REFUSALS: tuple[Callable[[Way, Desk], str | None], ...] = (
     _is_no_news,
     _is_old,
     _was_sent_from_here,
+    _is_storm,
     _says_no,
     _is_ours,
     _failed_dmarc,

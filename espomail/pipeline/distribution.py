@@ -31,7 +31,7 @@ def assign(way: Way, desk: Desk) -> Step:
     ref = Ref("case", way.case["id"])
     choice = choose(mailbox, desk)
     if choice.user is None:
-        nobody = f"Nobody is available in team {mailbox.case.team}; the case waits to be assigned."
+        nobody = f"The case waits to be assigned: {choice.because}."
         return Step(Decision(RULE, choice.because), way, (note(desk, ref, "post", nobody),))
     given = note(desk, ref, "assign", choice.user)
     changes: Changes = (

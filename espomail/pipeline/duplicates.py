@@ -5,6 +5,7 @@ so the sender must agree, and the subject or the text.
 """
 
 from espomail.crm.desk import Desk
+from espomail.mail.reading import NOTHING, ONLY_FILES, Reading
 from espomail.pipeline.way import Decision, Step, Way
 from espomail.store.changes import Row
 from espomail.store.models import Email
@@ -36,5 +37,13 @@ def _is_same(email: Row, way: Way) -> bool:
     sender = way.arrival.sender
     if email["from_address"] != (sender.address if sender else None):
         return False
-    reading = way.arrival.reading
-    return bool(email["subject_key"] == reading.subject_key or email["text_key"] == reading.text_key)
+    return _agrees(way.arrival.reading, email["subject_key"], email["text_key"])
+
+
+def _agrees(reading: Reading, subject_key: str, text_key: str) -> bool:
+    """Whether the subject or the text is the same. That both have none says nothing."""
+    if text_key == reading.text_key:
+        return text_key != NOTHING or subject_key == reading.subject_key
+    if text_key.startswith(ONLY_FILES) and reading.text_key.startswith(ONLY_FILES):
+        return False  # a scanner sends each page under one subject
+    return bool(subject_key) and subject_key == reading.subject_key

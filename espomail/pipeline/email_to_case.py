@@ -2,9 +2,11 @@
 
 from espomail.config.schema import CaseRules, NewAfter
 from espomail.crm.desk import OPEN_STATUSES, Desk
-from espomail.crm.loading import case_numbers_in
 from espomail.crm.notes import note
-from espomail.crm.refs import Ref
+from espomail.crm.refs import Ref, parent_of
+from espomail.mail.text import case_numbers_in
+from espomail.pipeline.customer import customer_at
+from espomail.pipeline.parent import account_of, parent_by_address
 from espomail.pipeline.way import Decision, Step, Way
 from espomail.store.changes import Add, Changes, Row, Set, add, change
 from espomail.store.models import Case, RecordTeam
@@ -17,10 +19,14 @@ REOPENED_FROM = frozenset({"Closed", "Rejected"})
 
 def make_or_join_case(way: Way, desk: Desk) -> Step:
     """Join the case that the mail belongs to, or make one, where the mailbox makes cases."""
-    if way.stored is not None and way.parent is not None and way.parent.kind == "case":
-        return Step(Decision(RULE, f"e-mail {way.email_id} is in {way.parent} already"), way)
-    if way.parent is not None and way.parent.kind == "case":
-        return _join_by_thread(way, desk)
+    parent = way.parent if way.parent is not None and way.parent.kind == "case" else None
+    if parent is not None and way.stored is not None and parent_of(way.stored) == parent:
+        return Step(Decision(RULE, f"e-mail {way.email_id} is in {parent} already"), way)
+    case = desk.record(parent) if parent is not None else None
+    if case is not None and way.is_auto:
+        return _join(case, "automatic mail of its thread, linked quietly", way, desk)
+    if case is not None:
+        return _join_or_make(case, "its thread", way, desk)
     refusal = _why_no_case(way, desk)
     if refusal is not None:
         return Step(Decision(RULE, refusal), way)
@@ -29,10 +35,10 @@ def make_or_join_case(way: Way, desk: Desk) -> Step:
         way = way.after(parent=Ref("case", numbered["id"]))
         return _join_or_make(numbered, f"its subject names case #{numbered['id']}", way, desk)
     way = way.after(not_joined=way.not_joined or claim)
-    if _is_storm(way, desk):
-        newest = desk.newest_open_case_from(_sender(way))
-        if newest is not None:
-            return _join(newest, "too many mails of its sender for new cases", way.after(is_storm=True), desk)
+    way = way.after(is_storm=_is_storm(way, desk))
+    newest = desk.newest_open_case_from(way.arrival.sender_address) if way.is_storm else None
+    if newest is not None:
+        return _join(newest, "too many mails of its sender for new cases", way, desk)
     return _make(way, desk, "it starts a thread")
 
 
@@ -51,9 +57,9 @@ def _why_no_case(way: Way, desk: Desk) -> str | None:
         return f"mailbox {mailbox.key} makes no cases"
     if way.is_auto:
         return "automatic mail makes no case"
-    if _sender(way) in desk.context.group_mailboxes_by_address:
+    if _is_from_a_group(way, desk):
         return f"it comes from our own {_sender(way)}"
-    if way.arrival.is_from_sent_folder:
+    if way.was_sent_here:
         return "it was sent from here"
     return None
 
@@ -65,7 +71,7 @@ def _case_by_number(way: Way, desk: Desk) -> tuple[Row | None, str | None]:
         case = desk.survivor_of(number)
         if case is None:
             claim = claim or f"Its subject names case #{number}, which does not exist."
-        elif way.authentication is not None and way.authentication.dmarc == "fail":
+        elif way.dmarc == "fail":
             claim = claim or f"Its subject names case #{number}, but it failed DMARC."
         elif way.is_verified or desk.is_party(case, _sender(way)):
             return case, None
@@ -75,37 +81,29 @@ def _case_by_number(way: Way, desk: Desk) -> tuple[Row | None, str | None]:
 
 
 def _is_storm(way: Way, desk: Desk) -> bool:
-    limit = way.arrival.mailbox.case.storm
-    return desk.arrivals_from(_sender(way), way.arrival.received_at, limit) >= limit.most
+    limit, arrival = way.arrival.mailbox.case.storm, way.arrival
+    before = desk.arrivals_from(arrival.sender_address, arrival.received_at, limit, besides=way.email_id)
+    return before >= limit.most
+
+
+def _is_from_a_group(way: Way, desk: Desk) -> bool:
+    return way.arrival.sender_address in desk.context.group_addresses
 
 
 def _sender(way: Way) -> str:
-    return way.arrival.sender.address if way.arrival.sender else ""
+    return way.arrival.sender_address or ""
 
 
 # --- joining
 
 
-def _join_by_thread(way: Way, desk: Desk) -> Step:
-    assert way.parent is not None  # noqa: S101
-    case = desk.record(way.parent)
-    if case is None:
-        return Step(Decision(RULE, f"{way.parent} is gone"), way)
-    if way.is_auto:
-        return _join(case, "automatic mail of its thread, linked quietly", way, desk)
-    return _join_or_make(case, "its thread", way, desk)
-
-
 def _join_or_make(case: Row, because: str, way: Way, desk: Desk) -> Step:
-    """Join an open case; with a closed one do what the mailbox's rules say."""
-    if case["status"] in OPEN_STATUSES or _was_open_when_it_came(case, way) or way.is_verified:
+    """Join an open case; with a closed one do what the rules of its own mailbox say."""
+    if case["status"] in OPEN_STATUSES or _was_open_when_it_came(case, way) or _is_from_us(way, desk):
         return _join(case, because, way, desk)
-    rules = way.arrival.mailbox.case
+    rules = desk.rules_of(case, way.arrival.mailbox)
     if _reply_opens_new_case(case, rules, desk):
-        if _why_no_case(way, desk) is None:
-            claim = f"It answers case #{case['id']}, which is closed."
-            return _make(way.after(not_joined=claim), desk, f"case #{case['id']} is closed")
-        return _join(case, because, way, desk)
+        return _make_instead(case, way, desk)
     if rules.reply_to_closed == "keep" or case["status"] not in REOPENED_FROM:
         return _join(case, f"{because}; it stays {case['status']}", way, desk)
     status = "Assigned" if case["assigned_user"] else "New"
@@ -115,6 +113,10 @@ def _join_or_make(case: Row, because: str, way: Way, desk: Desk) -> Step:
         note(desk, ref, "status", f"{case['status']} → {status}: a reply came", by=way.author),
     )
     return _join({**case, "status": status}, f"{because}; reopened", way, desk, reopened)
+
+
+def _is_from_us(way: Way, desk: Desk) -> bool:
+    return way.is_verified or way.was_sent_here or _is_from_a_group(way, desk)
 
 
 def _was_open_when_it_came(case: Row, way: Way) -> bool:
@@ -135,7 +137,7 @@ def _join(case: Row, because: str, way: Way, desk: Desk, changes: Changes = ()) 
         case=case,
         case_teams=desk.teams_of(Ref("case", case["id"])),
         assignee=case["assigned_user"],
-        account=case["account"],
+        account=account_of(Ref("case", case["id"]), desk),
     )
     return Step(Decision(RULE, f"joins case #{case['id']}: {because}"), joined, changes + touched)
 
@@ -143,8 +145,21 @@ def _join(case: Row, because: str, way: Way, desk: Desk, changes: Changes = ()) 
 # --- making
 
 
+def _make_instead(closed: Row, way: Way, desk: Desk) -> Step:
+    """Make a new case of a reply to a closed one; where none is made, that is left to another copy."""
+    because = f"case #{closed['id']} is closed"
+    refusal = _why_no_case(way, desk)
+    if refusal is None:
+        claim = f"It answers case #{closed['id']}, which is closed."
+        return _make(way.after(not_joined=claim), desk, because)
+    parent = parent_by_address(way, desk)
+    unjoined = way.after(parent=parent, account=parent and account_of(parent, desk), is_outsider=False)
+    return Step(Decision(RULE, f"{because}, so a reply joins it no more; {refusal}"), unjoined)
+
+
 def _make(way: Way, desk: Desk, because: str) -> Step:
     context, mail = desk.context, way.arrival.parsed
+    customer = customer_at(_sender(way), desk)
     number = desk.next_id(Case)
     ref = Ref("case", number)
     team = way.arrival.mailbox.case.team
@@ -158,7 +173,9 @@ def _make(way: Way, desk: Desk, because: str) -> Step:
         first_email=way.email_id,
         created_at=context.now,
         modified_at=context.now,
-        **_customer_of(_sender(way), desk),
+        account=customer and customer.account,
+        contact=customer and customer.contact,
+        lead=customer and customer.lead,
     )
     changes: list[Add | Set] = [new, note(desk, ref, "create")]
     if team is not None:
@@ -174,17 +191,3 @@ def _make(way: Way, desk: Desk, because: str) -> Step:
         account=new.row["account"],
     )
     return Step(Decision(RULE, f"makes case #{number}: {because}"), made, tuple(changes))
-
-
-def _customer_of(address: str, desk: Desk) -> dict[str, int | None]:
-    """The case's account and contact, or its lead, from the From address."""
-    customer: dict[str, int | None] = {"account": None, "contact": None, "lead": None}
-    for contact in desk.records_at(address, "contact"):
-        return customer | {"contact": contact["id"], "account": contact["account"]}
-    for account in desk.records_at(address, "account"):
-        return customer | {"account": account["id"]}
-    for lead in desk.records_at(address, "lead"):
-        if lead["converted_account"] is None and lead["converted_contact"] is None:
-            return customer | {"lead": lead["id"]}
-        return customer | {"account": lead["converted_account"], "contact": lead["converted_contact"]}
-    return customer

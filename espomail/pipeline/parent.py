@@ -7,14 +7,16 @@ from espomail.crm.desk import Desk
 from espomail.crm.refs import Ref, parent_of
 from espomail.mail.text import looks_forwarded
 from espomail.mail.tokens import Forged, Token
+from espomail.pipeline.customer import customer_at, living
 from espomail.pipeline.way import Decision, Step, Way
 from espomail.store.changes import Row
 
 RULE = "parent"
+FORWARDED = "a colleague forwards it, which is no reply"
 
 
 class Found(NamedTuple):
-    """The record that a finder has found. `joins_by` says how strong the claim is when it is a case."""
+    """The record that a finder has found, and whether the mail joins it without being a party's."""
 
     ref: Ref
     because: str
@@ -58,8 +60,7 @@ def account_of(ref: Ref, desk: Desk) -> int | None:
     if record is None:
         return None
     column = {"account": "id", "contact": "account", "case": "account", "lead": "converted_account"}[ref.kind]
-    account: int | None = record[column]
-    return account
+    return living(record[column], "account", desk)
 
 
 def by_bounced_mail(way: Way, desk: Desk) -> Found | Missed:
@@ -74,6 +75,8 @@ def by_bounced_mail(way: Way, desk: Desk) -> Found | Missed:
 
 def by_signed_token(way: Way, desk: Desk) -> Found | Missed:
     """A record token of ours in References or In-Reply-To, if its signature is valid."""
+    if _is_forwarded(way):
+        return Missed(FORWARDED)
     for message_id in answered_ids(way):
         token = desk.context.read_token(message_id)
         if isinstance(token, Token) and token.record_type is not None and token.record_id is not None:
@@ -119,15 +122,14 @@ def by_first_recipient(way: Way, desk: Desk) -> Found | Missed:
     return _by_addresses("To", [one.address for one in way.arrival.parsed.to[:1]], desk)
 
 
-FINDERS: tuple[Finder, ...] = (
-    by_bounced_mail,
-    by_signed_token,
-    by_thread,
-    by_answers,
-    by_sender,
-    by_reply_to,
-    by_first_recipient,
-)
+BY_ADDRESS: tuple[Finder, ...] = (by_sender, by_reply_to, by_first_recipient)
+FINDERS: tuple[Finder, ...] = (by_bounced_mail, by_signed_token, by_thread, by_answers, *BY_ADDRESS)
+
+
+def parent_by_address(way: Way, desk: Desk) -> Ref | None:
+    """The record of whoever stands in From, Reply-To or To, whatever the mail answers."""
+    answers = (find(way, desk) for find in BY_ADDRESS)
+    return next((answer.ref for answer in answers if isinstance(answer, Found)), None)
 
 
 def answered_ids(way: Way) -> list[str]:
@@ -144,27 +146,6 @@ def surviving(ref: Ref | None, desk: Desk) -> Ref | None:
     return None if survivor is None else Ref("case", survivor["id"])
 
 
-def lookup(address: str, desk: Desk) -> Ref | None:
-    """The record of an address: Contact (standing for its Account), Account, Lead.
-
-    A converted Lead stands for what was made of it.
-    """
-    is_b2c = desk.context.config.b2c
-    for contact in desk.records_at(address, "contact"):
-        if is_b2c or contact["account"] is None:
-            return Ref("contact", contact["id"])
-        return Ref("account", contact["account"])
-    for account in desk.records_at(address, "account"):
-        return Ref("account", account["id"])
-    for lead in desk.records_at(address, "lead"):
-        if is_b2c and lead["converted_account"] is None and lead["converted_contact"] is not None:
-            return Ref("contact", lead["converted_contact"])
-        if lead["converted_account"] is not None:
-            return Ref("account", lead["converted_account"])
-        return Ref("lead", lead["id"])
-    return None
-
-
 def _stored_ones(way: Way, desk: Desk) -> Iterator[Row]:
     """The stored e-mails that the mail answers. A token with a wrong signature answers nothing."""
     for message_id in answered_ids(way):
@@ -172,19 +153,23 @@ def _stored_ones(way: Way, desk: Desk) -> Iterator[Row]:
             yield from (email for email in desk.emails_with(message_id) if not email["is_deleted"])
 
 
+def _is_forwarded(way: Way) -> bool:
+    return way.user is not None and looks_forwarded(way.arrival.parsed.subject)
+
+
 def _joining(ref: Ref, because: str, replied_to: int | None, way: Way, desk: Desk) -> Found | Missed:
     """Let the mail join by its thread, unless the record is a case that it may not join so."""
     case = desk.record(ref)
     if ref.kind != "case" or case is None:
         return Found(ref, because, replied_to)
-    if way.user is not None and looks_forwarded(way.arrival.parsed.subject):
-        return Missed("a colleague forwards it, which is no reply")
-    if way.authentication is not None and way.authentication.dmarc == "fail":
+    if _is_forwarded(way):
+        return Missed(FORWARDED)
+    if way.dmarc == "fail":
         return Missed(*_kept_out(ref, "it failed DMARC", replied_to))
     sender = way.arrival.sender
     if way.is_verified or (sender is not None and desk.is_party(case, sender.address)):
         return Found(ref, because, replied_to)
-    if way.arrival.mailbox.case.join == "party":
+    if desk.rules_of(case, way.arrival.mailbox).join == "party":
         return Missed(*_kept_out(ref, "its sender takes no part in the case", replied_to))
     return Found(ref, f"{because}; its sender takes no part in the case", replied_to, is_outsider=True)
 
@@ -195,7 +180,7 @@ def _kept_out(ref: Ref, why: str, replied_to: int | None) -> tuple[str, int | No
 
 def _by_addresses(field: str, addresses: list[str], desk: Desk) -> Found | Missed:
     for address in addresses:
-        ref = lookup(address, desk)
-        if ref is not None:
-            return Found(ref, f"{field} is an address of {ref}")
+        customer = customer_at(address, desk)
+        if customer is not None:
+            return Found(customer.ref, f"{field} is an address of {customer.ref}")
     return Missed(f"no record has the {field} address" if addresses else f"has no {field} address")

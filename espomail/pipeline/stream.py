@@ -3,12 +3,12 @@
 from espomail.config.schema import User
 from espomail.crm.desk import Desk
 from espomail.crm.notes import note, notification
-from espomail.crm.refs import Ref
+from espomail.crm.refs import Ref, parent_of
 from espomail.crm.rights import may
 from espomail.pipeline.email_to_case import subject_of
 from espomail.pipeline.way import Decision, Step, Way
-from espomail.store.changes import Add, Change, remove
-from espomail.store.models import Follower
+from espomail.store.changes import Add, Change, Changes, change, remove
+from espomail.store.models import Follower, Note
 
 RULE = "stream"
 
@@ -17,8 +17,10 @@ def tell_followers(way: Way, desk: Desk) -> Step:
     """Note the e-mail on its parent, once, and notify whoever follows that record or its account."""
     if way.parent is None:
         return Step(Decision(RULE, "belongs to no record"), way)
-    if way.stored is not None and desk.is_noted(way.parent, way.email_id):
-        return Step(Decision(RULE, f"noted on {way.parent} already"), way)
+    if way.stored is not None and parent_of(way.stored) == way.parent:
+        corrected = _corrected(way, desk)
+        because = f"known on {way.parent} already" + ("; it was sent, as is noted now" if corrected else "")
+        return Step(Decision(RULE, because), way, corrected)
     entry = _note(way, way.parent, desk)
     if way.is_linked_quietly:
         return Step(Decision(RULE, f"noted on {way.parent}, quietly"), way, (entry,))
@@ -38,9 +40,25 @@ def tell_followers(way: Way, desk: Desk) -> Step:
     )
 
 
+def _corrected(way: Way, desk: Desk) -> Changes:
+    """Note as sent what was noted as received, once a copy proves it."""
+    if not _is_sent(way) or way.is_auto:
+        return ()
+    noted = desk.notes_of_email(way.email_id)
+    return tuple(
+        change(Note, row["id"], type="email-sent", by=way.author, text=subject_of(way), data=None)
+        for row in noted
+        if row["type"] == "email-received"
+    )
+
+
+def _is_sent(way: Way) -> bool:
+    return way.is_verified or way.was_sent_here
+
+
 def _note(way: Way, parent: Ref, desk: Desk) -> Add:
-    kind = "email-sent" if way.is_verified else "email-received"
-    claim = f"claims to be {way.user}" if way.user and not way.is_verified else ""
+    kind = "email-sent" if _is_sent(way) else "email-received"
+    claim = f"claims to be {way.user}" if way.user and not _is_sent(way) else ""
     marks = {"outsider": way.is_outsider, "automatic": way.is_auto, "claims_to_be": claim and way.user}
     return note(
         desk,
@@ -72,4 +90,4 @@ def _tell(user: User, ref: Ref, entry: Add, way: Way, desk: Desk) -> Add:
         return notification(
             desk, user.key, kind, subject_of(way), ref=ref, email=way.email_id, about=entry, by=way.author
         )
-    return notification(desk, user.key, kind, f"There is a new e-mail in {ref}", ref=ref)
+    return notification(desk, user.key, kind, f"There is a new e-mail in {ref}", ref=ref, about=entry)

@@ -3,9 +3,11 @@
 from typing import Any
 
 from espomail.crm.desk import Desk
-from espomail.crm.refs import Ref
+from espomail.crm.refs import Ref, parent_of
+from espomail.crm.related import full_name
 from espomail.pipeline.email_to_case import subject_of
 from espomail.pipeline.way import Way
+from espomail.store.changes import Row
 from espomail.store.fields import utc_text
 
 Values = dict[str, Any]
@@ -16,60 +18,62 @@ def values_for_templates(way: Way, desk: Desk) -> Values:
     contact = _contact(way, desk)
     account = desk.record(Ref("account", way.account)) if way.account is not None else None
     return {
-        "case": _case(way, account, contact),
-        "contact": contact and _named(contact, desk, "contact", title=contact["title"]),
-        "account": account and _named(account, desk, "account", website=account["website"]),
+        "case": _case(way, desk),
+        "contact": contact and _contact_values(contact, desk),
+        "account": account and _record_values(account, "account", desk) | {"website": account["website"]},
         "user": _user(way, desk),
         "mailbox": {"name": way.arrival.mailbox.key, "address": way.arrival.mailbox.own_address},
-        "email": _email(way),
+        "email": _email(way, desk),
     }
 
 
-def _contact(way: Way, desk: Desk) -> Values | None:
+def _contact(way: Way, desk: Desk) -> Row | None:
     number = way.case["contact"] if way.case else None
     if number is not None:
-        found = desk.record(Ref("contact", number))
-    else:
-        address = way.arrival.sender.address if way.arrival.sender else ""
-        found = next(iter(desk.records_at(address, "contact")), None)
-    return None if found is None else dict(found)
+        return desk.record(Ref("contact", number))
+    return next(iter(desk.records_at(way.arrival.sender_address or "", "contact")), None)
 
 
-def _case(way: Way, account: Any, contact: Any) -> Values | None:
+def _case(way: Way, desk: Desk) -> Values | None:
     case = way.case
     if case is None:
         return None
     return {
         "number": case["id"],
-        "name": case["name"],
-        "status": case["status"],
-        "priority": case["priority"],
-        "description": case["description"],
-        "assigned_user": case["assigned_user"],
+        **{name: case[name] for name in ("name", "status", "priority", "description", "assigned_user")},
         "teams": sorted(way.case_teams),
-        "account": account and {"id": account["id"], "name": account["name"]},
-        "contact": contact and {"id": contact["id"], "name": full_name(contact)},
+        **{kind: _named(case[kind], kind, desk) for kind in ("account", "contact", "lead")},
         "mailbox": case["mailbox"],
         "created_at": utc_text(case["created_at"]),
         "modified_at": utc_text(case["modified_at"]),
     }
 
 
-def _named(record: Any, desk: Desk, kind: str, **more: Any) -> Values:
-    values = {
-        "id": record["id"],
-        "name": full_name(record) if kind == "contact" else record["name"],
-        "emails": desk.addresses_of(Ref(kind, record["id"])),
+def _contact_values(contact: Row, desk: Desk) -> Values:
+    own = {name: contact[name] for name in ("first_name", "last_name", "title")}
+    account = _named(contact["account"], "account", desk)
+    return _record_values(contact, "contact", desk) | own | {"account": account}
+
+
+def _record_values(record: Row, kind: str, desk: Desk) -> Values:
+    ref = Ref(kind, record["id"])
+    return {
+        "id": ref.id,
+        "name": _name(record, kind),
+        "emails": desk.addresses_of(ref),
         "phone": record["phone"],
         "assigned_user": record["assigned_user"],
+        "teams": sorted(desk.teams_of(ref)),
     }
-    if kind == "contact":
-        values |= {"first_name": record["first_name"], "last_name": record["last_name"]}
-    return values | more
 
 
-def full_name(contact: Any) -> str:
-    return f"{contact['first_name']} {contact['last_name']}".strip()
+def _named(number: int | None, kind: str, desk: Desk) -> Values | None:
+    record = desk.record(Ref(kind, number)) if number is not None else None
+    return {"id": record["id"], "name": _name(record, kind)} if record is not None else None
+
+
+def _name(record: Row, kind: str) -> str:
+    return full_name(record) if kind == "contact" else str(record["name"])
 
 
 def _user(way: Way, desk: Desk) -> Values | None:
@@ -79,17 +83,30 @@ def _user(way: Way, desk: Desk) -> Values | None:
     return {"key": user.key, "name": user.name, "emails": list(user.emails), "signature": user.signature}
 
 
-def _email(way: Way) -> Values:
-    mail = way.arrival.parsed
+def _email(way: Way, desk: Desk) -> Values:
+    arrival, mail = way.arrival, way.arrival.parsed
+    parent = way.parent or (parent_of(way.stored) if way.stored else None)
+    named = parent and _named(parent.id, parent.kind, desk)
+    if named is None and parent is not None and way.case is not None:
+        named = {"id": parent.id, "name": way.case["name"]}
     return {
         "id": way.email_id,
         "message_id": mail.message_id,
         "subject": subject_of(way),
-        "from": mail.sender.address if mail.sender else None,
+        "from": arrival.sender_address,
         "from_name": mail.sender.name if mail.sender else "",
         "to": [one.address for one in mail.to],
         "cc": [one.address for one in mail.cc],
+        "reply_to": [one.address for one in mail.reply_to],
         "date": utc_text(mail.date) if mail.date else None,
-        "received_at": utc_text(way.arrival.received_at),
+        "received_at": utc_text(arrival.received_at),
+        "size": arrival.size,
+        "partial": arrival.is_partial,
+        "parent": parent and named and {"type": parent.kind, **named},
+        "account": _named(way.account, "account", desk),
         "body_plain": mail.body_plain,
+        "attachments": [
+            {name: getattr(part, name) for name in ("index", "filename", "content_type", "size", "inline")}
+            for part in mail.attachments
+        ],
     }

@@ -61,6 +61,16 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     is_answered: bool = False  # an auto-reply is queued
 
     @property
+    def dmarc(self) -> str | None:
+        """What our own mail server said of the sender by DMARC; None where it said nothing."""
+        return self.authentication.dmarc if self.authentication is not None else None
+
+    @property
+    def was_sent_here(self) -> bool:
+        """Whether it is mail that our side sent: it was met where a mailbox keeps what was sent."""
+        return self.arrival.is_from_sent_folder
+
+    @property
     def is_linked_quietly(self) -> bool:
         """Whether it belongs to its record without anybody being told."""
         return self.is_auto or self.is_quiet

@@ -7,7 +7,7 @@ import pytest
 
 from espomail.pipeline.decide import Outcome
 from espomail.store.compression import decompress
-from espomail.store.models import Email, EmailText, Outbox, RawMessage
+from espomail.store.models import Case, Email, EmailText, Outbox, RawMessage
 from tests.office import Office, mail
 
 
@@ -193,3 +193,34 @@ def test_hostile_subject_cannot_break_into_the_header(office):
     (answer,) = answers(office)
     assert answer["Bcc"] is None
     assert office.rows(Outbox, "recipients") == [["carl@customer.example"]]
+
+
+@pytest.mark.parametrize("key", ["from_address", "reply_to", "envelope_sender"])
+def test_address_that_stands_in_our_answers_gets_none(open_office, key):
+    office = open_office(("from_name: Example Support}", f"{key}: Desk@example.com}}"))
+    office.receive(mail(sender="desk@example.com"))
+    assert office.rows(Outbox) == []
+    assert office.rows(Case) == []
+
+
+def test_template_sees_the_customer_and_the_mail_by_their_field_names(office):
+    account = office.account("Customer Ltd", "z@customer.example", "a@customer.example")
+    office.contact("Carl Customer", "carl@customer.example", "a.carl@customer.example", account=account)
+    fields = {
+        "account": ("account.name", "account.emails|join(' ')", "account.teams|length"),
+        "contact": ("contact.name", "contact.emails|join(' ')", "contact.account.name"),
+        "case": ("case.number", "case.account.name", "case.contact.name", "case.lead"),
+        "email": ("email.parent.type", "email.account.id", "email.attachments|length", "email['from']"),
+    }
+    folder = office.config.templates
+    folder.mkdir(exist_ok=True)
+    lines = (" ".join(f"{{{{ {one} }}}}" for one in some) for some in fields.values())
+    (folder / "case-received.txt.j2").write_text("Subject: x\n" + "\n".join(lines))
+    office.receive(mail())
+    (answer,) = answers(office)
+    assert answer.get_content().splitlines() == [
+        "Customer Ltd z@customer.example a@customer.example 0",
+        "Carl Customer carl@customer.example a.carl@customer.example Customer Ltd",
+        "1 Customer Ltd Carl Customer ",
+        f"case {account} 0 carl@customer.example",
+    ]

@@ -60,7 +60,9 @@ def test_case_for_which_nobody_is_available_stays_new_with_a_note(open_office):
     office = open_office(("team: support}", "team: support, position: Wizard}"))
     office.receive(*mails(1))
     assert office.rows(Case, "status", "assigned_user") == [("New", None)]
-    assert "Nobody is available in team support; the case waits to be assigned." in office.rows(Note, "text")
+    assert "The case waits to be assigned: nobody with position Wizard is available in team support." in (
+        office.rows(Note, "text")
+    )
 
 
 def test_assignee_is_told_once_follows_the_case_and_has_the_mail(office):

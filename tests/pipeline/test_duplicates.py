@@ -1,6 +1,9 @@
 """One record for each e-mail, whichever mailboxes it reaches."""
 
+from email.message import EmailMessage
+
 from espomail.store.changes import change
+from espomail.store.compression import decompress
 from espomail.store.models import (
     Case,
     Email,
@@ -9,6 +12,7 @@ from espomail.store.models import (
     EmailText,
     EmailUser,
     Journal,
+    Note,
     Notification,
     Outbox,
     RawMessage,
@@ -133,8 +137,6 @@ def test_deleted_mail_is_not_taken_in_again(office):
 def test_our_auto_reply_met_in_a_sent_folder_is_a_duplicate(office):
     office.receive(mail())
     sent = RawMessage.get_by_id(office.rows(Email, "raw_message")[1])
-    from espomail.store.compression import decompress
-
     office.receive(decompress(bytes(sent.data)), folder="Sent")
     assert office.rows(Journal, "outcome") == ["imported", "duplicate"]
     assert len(office.rows(Case)) == 1
@@ -143,3 +145,58 @@ def test_our_auto_reply_met_in_a_sent_folder_is_a_duplicate(office):
 def test_only_imported_mail_keeps_its_bytes(office):
     office.receive(mail(), mail())
     assert office.rows(Journal, "raw_message") == [1, None]
+
+
+def test_reused_id_of_a_device_that_writes_neither_text_nor_subject_loses_nothing(office):
+    scanner = "scanner@customer.example"
+    pages = [
+        mail("", scanner, message_id="<1@scanner>", body=""),
+        mail("Page 2", scanner, message_id="<1@scanner>", body=""),
+        mail("", scanner, message_id="<1@scanner>", body="Page 3"),
+    ]
+    office.receive(*pages, *pages)
+    assert office.rows(Journal, "outcome") == ["imported"] * 3 + ["duplicate"] * 3
+
+
+def test_reused_id_with_one_subject_and_other_attachments_is_another_mail(office):
+    def page(content: bytes) -> bytes:
+        letter = EmailMessage()
+        letter["From"], letter["Subject"], letter["Message-ID"] = "s@customer.example", "Scan", "<1@scanner>"
+        letter.add_attachment(content, "image", "png", filename="page.png")
+        return bytes(letter)
+
+    office.receive(page(b"one"), page(b"two"), page(b"one"))
+    assert office.rows(Journal, "outcome") == ["imported", "imported", "duplicate"]
+
+
+def test_our_queued_answer_met_in_a_sent_folder_is_not_noted_as_received(office):
+    office.receive(mail())
+    before = office.rows(Note)
+    raw = RawMessage.get_by_id(office.rows(Email, "raw_message")[1])
+    office.receive(decompress(bytes(raw.data)), folder="Sent")
+    assert office.rows(Note) == before
+
+
+def test_answer_belongs_to_the_teams_of_what_it_answers(open_office):
+    office = open_office(SALES)
+    office.receive(mail(message_id="<first@c>"), mailbox="sales")
+    office.receive(mail("Re: Question", In_Reply_To="<first@c>"), mailbox="support")
+    assert [row["team"] for row in office.rows(EmailTeam) if row["email"] == 2] == ["sales", "support"]
+
+
+def test_copy_in_ones_own_mailbox_assigns_a_mail_that_one_could_only_read(open_office):
+    office = open_office(SALES)
+    office.receive(mail(to="sales@example.com", Cc="anna@example.com"), mailbox="sales")
+    assert ("anna", False) in office.rows(EmailUser, "user", "is_assigned")
+    office.receive(mail(to="sales@example.com", Cc="anna@example.com"), mailbox="anna")
+    assert ("anna", True) in office.rows(EmailUser, "user", "is_assigned")
+
+
+def test_who_knows_of_a_mail_is_not_told_again_when_its_copy_becomes_a_case(open_office):
+    office = open_office(SALES)
+    office.receive(mail(to="sales@example.com, anna@example.com"), mailbox="sales")
+    before = office.rows(Notification, "user", "type")
+    assert ("anna", "email") in before
+    office.receive(mail(to="sales@example.com, anna@example.com"))
+    assert office.rows(Case, "assigned_user") == ["anna"]
+    assert office.rows(Notification, "user", "type") == before

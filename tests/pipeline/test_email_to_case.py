@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
 from espomail.store.changes import change
-from espomail.store.models import Case, Email, EmailUser, Note, RecordTeam
+from espomail.store.models import Account, Case, Email, EmailUser, Note, Outbox, RecordTeam
 from tests.office import Office, mail
 
 FIRST = "<first@customer.example>"
@@ -302,7 +304,207 @@ def test_vacation_mail_of_a_thread_is_in_nobodys_inbox(office):
 def test_mail_in_a_sent_folder_makes_no_case_and_is_not_answered(open_office):
     office = open_office(("create: true", "create: false"))
     office.receive(mail("Sent by hand", "colleague@elsewhere.example"), folder="Sent")
-    assert office.rows(Email, "status") == ["archived"]
+    assert office.rows(Email, "status") == ["sent"]
     office = open_office(name="making")
     office.receive(mail("Sent by hand", "colleague@elsewhere.example"), folder="Sent")
     assert office.rows(Case) == []
+
+
+@pytest.mark.parametrize(
+    "folder", ["Sent", "Sent Items", "INBOX.Sent", "INBOX/Sent Messages", "[Gmail]/Sent Mail", "SENT"]
+)
+def test_answer_from_the_group_address_in_its_sent_folder_is_noted_as_sent(office, folder):
+    office.receive(mail(message_id=FIRST))
+    close(office)
+    office.receive(
+        answer("Re: Question", "support@example.com", to="carl@customer.example, dora@partner.example"),
+        folder=folder,
+    )
+    assert office.rows(Case, "id", "status") == [(1, "Closed")]
+    assert office.rows(Email, "status")[-1] == "sent"
+    assert office.rows(Note, "type")[-1] == "email-sent"
+    office.receive(mail("[#1] about it", "dora@partner.example"))
+    assert office.rows(Case, "id") == [1], "whom we have written to is a party"
+
+
+def test_inbox_of_that_name_elsewhere_is_no_sent_folder(office):
+    office.receive(mail("To be sent"), folder="Sent.Customers")
+    assert office.rows(Case, "name") == ["To be sent"]
+
+
+def test_whom_a_proved_colleague_writes_to_is_a_party(open_office):
+    office = open_office(TRUSTING)
+    office.receive(mail(message_id=FIRST))
+    office.receive(answer(sender="anna@example.com", Cc="dora@partner.example", **PASSED))
+    office.receive(mail("[#1] about it", "dora@partner.example"))
+    assert office.rows(Case, "id") == [1]
+
+
+def test_storm_joins_a_case_that_its_batch_has_opened_again(open_office):
+    for batch in (1, 400):
+        office = open_office(("team: support}", "team: support, storm: 1 in 1h}"), name=f"batch{batch}")
+        office.receive(mail("Old"), at=office.now - timedelta(hours=5))
+        close(office)
+        office.receive(mail("[#1] again"), mail("Alarm"), batch=batch)
+        assert office.rows(Case, "name") == ["Old"]
+
+
+def test_storm_without_an_open_case_makes_one_that_is_not_answered(open_office):
+    office = open_office(("team: support}", "team: support, storm: 1 in 1h}"))
+    office.receive(mail("Alarm 1"))
+    close(office)
+    office.receive(mail("Alarm 2"))
+    assert office.rows(Case, "name") == ["Alarm 1", "Alarm 2"]
+    assert len(office.rows(Outbox)) == 1
+
+
+def test_mail_without_a_sender_can_be_a_storm(open_office):
+    office = open_office(("team: support}", "team: support, storm: 2 in 1h}"))
+    office.receive(*[mail(f"Alarm {number}", "", message_id=f"<{number}@a>") for number in range(4)])
+    assert office.rows(Case, "name") == ["Alarm 0", "Alarm 1"]
+    office.receive(mail("Alarm 4", "", message_id="<4@a>"))
+    assert office.rows(Case, "name") == ["Alarm 0", "Alarm 1"]
+
+
+def test_mail_that_was_in_another_mailbox_first_is_no_storm_by_itself(open_office):
+    office = open_office(("team: support}", "team: support, storm: 1 in 1h}"), SALES)
+    office.receive(mail(), mailbox="sales")
+    office.receive(mail())
+    assert len(office.rows(Outbox)) == 1
+
+
+SALES = (
+    "mailboxes:\n",
+    """mailboxes:
+  sales:
+    kind: group
+    address: sales@example.com
+    imap: {host: h, username: u, password: p, fetch_since: 2026-01-01}
+    teams: [sales]
+  partners:
+    kind: group
+    address: partners@example.com
+    imap: {host: h, username: u, password: p, fetch_since: 2026-01-01}
+    teams: [sales]
+    case: {create: true, team: sales, join: party, reply_to_closed: new}
+""",
+)
+
+
+def test_rules_of_the_cases_own_mailbox_say_who_joins(open_office):
+    office = open_office(SALES)
+    office.receive(mail(message_id=FIRST), mailbox="partners")
+    office.receive(answer(sender="eve@evil.example"))
+    assert office.rows(Case, "id", "mailbox") == [(1, "partners"), (2, "support")]
+
+
+def test_rules_of_the_cases_own_mailbox_say_what_a_reply_to_a_closed_one_does(open_office):
+    office = open_office(SALES)
+    office.receive(mail(message_id=FIRST), mailbox="partners")
+    close(office)
+    office.receive(answer())
+    assert office.rows(Case, "id", "status") == [(1, "Closed"), (2, "Assigned")]
+
+
+def test_new_case_for_a_reply_to_a_closed_one_is_left_to_the_mailbox_that_makes_cases(open_office):
+    office = open_office(SALES)
+    account = office.account("Customer Ltd", "carl@customer.example")
+    office.receive(mail(message_id=FIRST), mailbox="partners")
+    close(office)
+    office.receive(answer(), mailbox="sales")
+    reply = office.rows(Email)[-1]
+    assert (reply["parent_type"], reply["parent_id"]) == ("account", account)
+    office.receive(answer(), mailbox="partners")
+    assert office.rows(Case, "id", "status") == [(1, "Closed"), (2, "New")]
+    assert office.rows(Email, "parent_type", "parent_id")[-1] == ("case", 2)
+
+
+def test_deleted_account_is_no_cases_account(office):
+    account = office.account("Gone Ltd")
+    contact = office.contact("Carl Customer", "carl@customer.example", account=account)
+    office.write((change(Account, account, is_deleted=True),))
+    office.receive(mail())
+    assert office.rows(Case, "account", "contact") == [(None, contact)]
+
+
+def test_reply_follows_a_case_through_any_number_of_merges(office):
+    office.receive(mail(message_id=FIRST), *[mail(f"Other {number}") for number in range(14)])
+    for number in range(1, 15):
+        close(office, number, status="Duplicate", survivor=number + 1)
+    office.receive(answer())
+    assert office.rows(Email, "parent_id")[-1] == 15
+
+
+def test_colleague_who_forwards_an_answer_to_our_mail_opens_a_new_case(office):
+    office.receive(mail())
+    token = office.rows(Email, "message_id")[1]
+    office.receive(mail("Fwd: Question", "anna@example.com", In_Reply_To=token))
+    assert office.rows(Case, "name") == ["Question", "Fwd: Question"]
+
+
+def test_copy_in_the_sent_folder_of_its_author_turns_a_claim_into_a_fact(open_office):
+    office = open_office(
+        (
+            "mailboxes:\n",
+            """mailboxes:
+  anna:
+    kind: personal
+    user: anna
+    imap: {host: h, username: u, password: p, fetch_since: 2026-01-01}
+""",
+        )
+    )
+    office.receive(mail(message_id=FIRST))
+    by_anna = answer("Re: Question", "anna@example.com")
+    office.receive(by_anna)
+    assert office.rows(Note, "type", "by", "text")[-1] == (
+        "email-received",
+        None,
+        "Re: Question; claims to be anna",
+    )
+    for _ in range(2):
+        office.receive(by_anna, mailbox="anna", folder="Sent")
+        assert office.rows(Note, "type", "by", "text")[-1] == ("email-sent", "anna", "Re: Question")
+        assert office.rows(Email, "status")[-1] == "sent"
+
+
+def test_late_copy_that_finds_its_case_tells_that_its_sender_is_an_outsider(open_office):
+    office = open_office(SALES)
+    stray = answer(sender="eve@evil.example")
+    office.receive(stray, mailbox="sales")
+    office.receive(mail(message_id=FIRST))
+    office.receive(stray)
+    assert office.rows(Email, "parent_type", "parent_id", "is_outsider", "replied_to")[0] == (
+        *("case", 1),
+        *(True, 2),
+    )
+
+
+def test_proved_colleague_joins_though_only_parties_may(open_office):
+    office = open_office(TRUSTING, ("team: support}", "team: support, join: party}"))
+    office.receive(mail(message_id=FIRST))
+    office.receive(answer(sender="anna@example.com", **PASSED))
+    assert office.rows(Case, "id") == [1]
+    assert office.rows(Email, "is_outsider")[-1] is False
+
+
+def by_a_token_sent_to(office: Office, address: str, **headers: str) -> tuple[str, str | None]:
+    """How a mail of anna's is noted that answers a mail of ours to that address."""
+    office.receive(mail("Question", address))
+    token = next(row for row in office.rows(Email, "message_id", "status") if row[1] == "queued")[0]
+    office.receive(mail("Re: ok", "anna@example.com", In_Reply_To=token, **headers))
+    return office.rows(Note, "type", "by")[-1]
+
+
+def test_answer_to_a_mail_that_we_sent_a_colleague_proves_the_colleague(office):
+    assert by_a_token_sent_to(office, "anna@example.com") == ("email-sent", "anna")
+
+
+def test_answer_to_a_mail_that_we_sent_a_customer_proves_no_colleague(office):
+    assert by_a_token_sent_to(office, "carl@customer.example") == ("email-received", None)
+
+
+def test_answer_to_our_mail_that_failed_dmarc_proves_no_colleague(open_office):
+    office = open_office(TRUSTING)
+    failed = {"Authentication_Results": "mx.example.com; dmarc=fail header.from=example.com"}
+    assert by_a_token_sent_to(office, "anna@example.com", **failed) == ("email-received", None)

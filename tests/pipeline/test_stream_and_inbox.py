@@ -32,11 +32,30 @@ def test_follower_who_may_not_read_the_mail_learns_only_that_there_is_one(open_o
     office.follow("account", account, "clara")
     office.receive(mail("Secret merger"))
     (hint,) = [row for row in office.rows(Notification) if row["user"] == "clara"]
-    assert (hint["email"], hint["note"], hint["text"]) == (
-        None,
-        None,
-        f"There is a new e-mail in account:{account}",
+    assert (hint["email"], hint["text"]) == (None, f"There is a new e-mail in account:{account}")
+
+
+def test_follower_who_may_not_read_the_mail_is_told_once_of_it(open_office):
+    office = open_office(
+        ("email: {read: team, edit: own}", "email: {read: own}"),
+        (
+            "mailboxes:\n",
+            """mailboxes:
+  sales:
+    kind: group
+    address: sales@example.com
+    imap: {host: h, username: u, password: p, fetch_since: 2026-01-01}
+    teams: [sales]
+    all_team_users: true
+""",
+        ),
     )
+    account = office.account("Customer Ltd", "carl@customer.example")
+    office.follow("account", account, "clara")
+    office.receive(mail())
+    office.receive(mail(), mailbox="sales")
+    assert office.rows(EmailUser, "user") == ["anna", "clara"]
+    assert office.rows(Notification, "user") == ["anna", "clara"]
 
 
 def test_follower_who_may_no_longer_read_the_record_stops_following_it(open_office):
@@ -125,3 +144,15 @@ def test_automatic_mail_of_a_case_tells_nobody(open_office):
     before = told(office)
     office.receive(mail("Away", In_Reply_To=FIRST, Auto_Submitted="auto-replied"))
     assert told(office) == before
+
+
+def test_who_gets_the_case_and_follows_its_account_is_told_once(office):
+    account = office.account("Customer Ltd", "carl@customer.example", followers=["anna"])
+    office.receive(mail())
+    assert account == 1
+    assert told(office) == [("anna", "assign", 1)]
+
+
+def test_author_finds_the_own_mail_read_in_the_inbox(office):
+    office.receive(mail(sender="boris@example.com", to="support@example.com, clara@example.com"))
+    assert office.rows(EmailUser, "user", "is_read") == [("anna", False), ("boris", True), ("clara", False)]
