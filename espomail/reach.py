@@ -1,4 +1,4 @@
-"""Reaching a mail server, IMAP or SMTP: trusted certificates only, and each trouble told in one line."""
+"""Reaching a server, of mail or of tokens: trusted certificates only, and each trouble told in one line."""
 
 import re
 import socket
@@ -6,15 +6,30 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
-from espomail.config.schema import Server
 from espomail.errors import ServerTrouble
 
 SILENCE_S: Final = 25.0  # how long a server may say nothing
 SLOWEST_BYTES_PER_S: Final = 100_000  # messages that travel as fast as this may take their time
 LONGEST_SAID_CHARS: Final = 300
+MASK: Final = "********"
+_BYTES_OF_PYTHON = re.compile(r"""\[?\bb(['"])(.*?)\1\]?""", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+class Server(Protocol):
+    """A server as it is reached, of whatever kind: `place` is where it stands in the configuration."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int | None: ...
+    @property
+    def ca_file(self) -> Path | None: ...
+    @property
+    def place(self) -> str: ...
 
 
 class Watch:
@@ -68,10 +83,26 @@ def watched(time_s: float, where: str) -> Iterator[Watch]:
         watch.stop()
 
 
-def clean(said: object) -> str:
-    """What a server said, for one line of ours: no control characters, not too long."""
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+def clean(said: object, secret: str | None = None) -> str:
+    """What a server or an exception said, for one line of ours: no control characters, not too long.
+
+    The secret is masked wherever it is repeated. Only then is the text cut, which could leave half of it.
+    """
+    text = _told(said) if isinstance(said, Exception) else _text(said)
+    if secret:
+        text = text.replace(secret, MASK)
     return _CONTROL.sub(" ", text).strip()[:LONGEST_SAID_CHARS]
+
+
+def _told(trouble: Exception) -> str:
+    """What an exception says, without Python's way of writing bytes and error numbers."""
+    if isinstance(trouble, OSError) and trouble.strerror:
+        return _text(trouble.strerror)
+    return _BYTES_OF_PYTHON.sub(lambda found: found[2], _text(*trouble.args[:1]) if trouble.args else "")
+
+
+def _text(said: object) -> str:
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
 
 def tls_context(server: Server) -> ssl.SSLContext:

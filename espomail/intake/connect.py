@@ -44,7 +44,7 @@ def told_as_trouble(doing: str) -> Iterator[None]:
     except (imaplib.IMAP4.error, IMAPClientError) as trouble:
         raise ServerTrouble(f"{doing}: the server said: {clean(trouble)}") from trouble
     except NO_IMAP as trouble:
-        raise ServerTrouble(f"{doing}: the server's answer makes no sense: {clean(trouble)}") from trouble
+        raise ServerTrouble(f"{doing}: the server's answer makes no sense") from trouble
 
 
 def connect(imap: Imap, timeout_s: float, watch: Watch) -> "Client":
