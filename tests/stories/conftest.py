@@ -9,6 +9,7 @@ import pytest
 
 from tests.servers.dovecot import Dovecot
 from tests.servers.espomail import Espomail
+from tests.servers.mailboxes import PASSWORD, Mailboxes
 from tests.servers.ports import HOST, wait_until
 from tests.servers.postfix import Postfix
 
@@ -45,14 +46,26 @@ _numbers = itertools.count(1)
 
 
 class Desk:
-    """A company's support address, and its customers, each with a mailbox of their own."""
+    """A company's support address, and its customers, each with a mailbox of their own.
 
-    def __init__(self, espomail: Espomail, dovecot: Dovecot, postfix: Postfix, tag: str) -> None:
+    Everybody's mail is on the Dovecot that the Postfix delivers to; the company's may be on another server.
+    """
+
+    def __init__(
+        self,
+        espomail: Espomail,
+        dovecot: Dovecot,
+        postfix: Postfix,
+        tag: str,
+        mailboxes: Mailboxes | None = None,
+    ) -> None:
         self.espomail = espomail
         self.dovecot = dovecot
+        self.mailboxes = mailboxes or dovecot
         self.postfix = postfix
         self.tag = tag
         self.address = f"support-{tag}@example.com"
+        self.mailboxes.add_user(self.address)
         self.configure()
 
     def configure(self, *replaced: tuple[str, str]) -> None:
@@ -60,9 +73,9 @@ class Desk:
         text = CONFIG.format(
             address=self.address,
             host=HOST,
-            imap_port=self.dovecot.imap_port,
+            imap_port=self.mailboxes.imap_port,
             smtp_port=self.postfix.smtp_port,
-            password=Dovecot.password,
+            password=PASSWORD,
         )
         for old, new in replaced:
             assert old in text
@@ -81,6 +94,9 @@ class Desk:
         for field, value in headers.items():
             message[field.replace("_", "-")] = value
         message.set_content(text)
+        if self.mailboxes is not self.dovecot:
+            self.mailboxes.deliver(self.address, message.as_bytes(policy=policy.SMTP))
+            return
         before = len(self.dovecot.messages(self.address))
         self.postfix.send(sender, [self.address], message.as_bytes(policy=policy.SMTP))
         wait_until(lambda: len(self.dovecot.messages(self.address)) > before, "the mail's arrival")
@@ -96,3 +112,11 @@ class Desk:
 @pytest.fixture
 def desk(espomail: Espomail, dovecot: Dovecot, postfix: Postfix, tmp_path: Path) -> Desk:
     return Desk(espomail, dovecot, postfix, f"{next(_numbers)}{abs(hash(tmp_path)) % 10**8}")
+
+
+@pytest.fixture
+def desk_anywhere(
+    espomail: Espomail, dovecot: Dovecot, postfix: Postfix, mailboxes: Mailboxes, tmp_path: Path
+) -> Desk:
+    """A desk whose own mailbox is on each of the IMAP servers in turn."""
+    return Desk(espomail, dovecot, postfix, f"{next(_numbers)}{abs(hash(tmp_path)) % 10**8}", mailboxes)

@@ -6,36 +6,55 @@ from tests.office import mail
 from tests.stories.conftest import Desk
 
 
+@pytest.fixture
+def desk(desk_anywhere: Desk) -> Desk:
+    return desk_anywhere
+
+
 def after_import(desk: Desk, what: str) -> None:
     desk.configure(("fetch_since: 2026-01-01", f"fetch_since: 2026-01-01\n      after_import: {what}"))
 
 
+def move_to(desk: Desk, *path: str) -> str:
+    return f"{{move: '{desk.mailboxes.name(*path)}'}}"
+
+
 def test_mail_is_kept_unread_by_default(desk: Desk):
-    desk.dovecot.deliver(desk.address, mail("One"))
+    desk.mailboxes.deliver(desk.address, mail("One"))
     desk.espomail.ok("fetch", "--no-send")
-    assert desk.dovecot.flags(desk.address) == [set()]
+    assert desk.mailboxes.flags(desk.address) == [set()]
 
 
 def test_mail_is_marked_as_seen(desk: Desk):
     after_import(desk, "seen")
-    desk.dovecot.deliver(desk.address, mail("One"), mail("Two"))
+    desk.mailboxes.deliver(desk.address, mail("One"), mail("Two"))
     desk.espomail.ok("fetch", "--no-send")
-    assert desk.dovecot.flags(desk.address) == [{r"\Seen"}, {r"\Seen"}]
+    assert desk.mailboxes.flags(desk.address) == [{r"\Seen"}, {r"\Seen"}]
 
 
 def test_mail_is_moved_to_a_folder_that_is_made(desk: Desk):
-    after_import(desk, "{move: Done}")
-    desk.dovecot.deliver(desk.address, mail("One"))
+    after_import(desk, move_to(desk, "Done"))
+    desk.mailboxes.deliver(desk.address, mail("One"))
     desk.espomail.ok("fetch", "--no-send")
-    assert desk.dovecot.messages(desk.address) == []
-    assert desk.dovecot.messages(desk.address, "Done") == [mail("One")]
+    assert desk.mailboxes.messages(desk.address) == []
+    assert desk.mailboxes.messages(desk.address, desk.mailboxes.name("Done")) == [mail("One")]
+
+
+def test_mail_is_moved_to_a_folder_in_a_folder_with_a_name_in_another_script(desk: Desk):
+    after_import(desk, move_to(desk, "Erledigt", "Größe & co"))
+    desk.mailboxes.deliver(desk.address, mail("One"))
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.mailboxes.messages(desk.address, desk.mailboxes.name("Erledigt", "Gr&APYA3w-e &- co")) == [
+        mail("One")
+    ]
+    assert desk.mailboxes.messages(desk.address) == []
 
 
 def test_mail_is_deleted_and_stays_here(desk: Desk):
     after_import(desk, "delete")
-    desk.dovecot.deliver(desk.address, mail("One"))
+    desk.mailboxes.deliver(desk.address, mail("One"))
     desk.espomail.ok("fetch", "--no-send")
-    assert desk.dovecot.messages(desk.address) == []
+    assert desk.mailboxes.messages(desk.address) == []
     assert [email["subject"] for email in desk.espomail.json("case", "show", 1)["emails"]][-1:] == ["One"]
 
 
@@ -43,34 +62,34 @@ def test_skipped_mail_stays_on_the_server(desk: Desk):
     after_import(desk, "delete")
     text = desk.espomail.config.read_text() + "filters: [{name: noise, subject: Noise, action: skip}]\n"
     desk.espomail.configure(text)
-    desk.dovecot.deliver(desk.address, mail("Noise"), mail("One"))
+    desk.mailboxes.deliver(desk.address, mail("Noise"), mail("One"))
     desk.espomail.ok("fetch", "--no-send")
-    assert desk.dovecot.messages(desk.address) == [mail("Noise")]
+    assert desk.mailboxes.messages(desk.address) == [mail("Noise")]
 
 
 def test_dry_run_changes_nothing_on_the_server(desk: Desk):
     after_import(desk, "delete")
-    desk.dovecot.deliver(desk.address, mail("One"))
+    desk.mailboxes.deliver(desk.address, mail("One"))
     desk.espomail.ok("fetch", "--dry-run")
-    assert len(desk.dovecot.messages(desk.address)) == 1
+    assert len(desk.mailboxes.messages(desk.address)) == 1
 
 
 def test_what_one_run_could_not_do_the_next_one_does(desk: Desk):
     after_import(desk, "{move: INBOX/./impossible/../x/}")
-    desk.dovecot.deliver(desk.address, mail("One"))
+    desk.mailboxes.deliver(desk.address, mail("One"))
     ended = desk.espomail.run("fetch", "--no-send")
     assert ended.exit_code == 1
-    assert len(desk.dovecot.messages(desk.address)) == 1
-    after_import(desk, "{move: Done}")
+    assert len(desk.mailboxes.messages(desk.address)) == 1
+    after_import(desk, move_to(desk, "Done"))
     assert desk.espomail.run("fetch", "--no-send").exit_code == 0
-    assert desk.dovecot.messages(desk.address, "Done") == [mail("One")]
+    assert desk.mailboxes.messages(desk.address, desk.mailboxes.name("Done")) == [mail("One")]
     assert len(desk.espomail.json("case", "list")) == 1
 
 
-@pytest.mark.parametrize("what", ["seen", "{move: Done}", "delete"])
+@pytest.mark.parametrize("what", ["seen", "move", "delete"])
 def test_later_runs_find_nothing_left_to_do(desk: Desk, what: str):
-    after_import(desk, what)
-    desk.dovecot.deliver(desk.address, mail("One"))
+    after_import(desk, move_to(desk, "Done") if what == "move" else what)
+    desk.mailboxes.deliver(desk.address, mail("One"))
     for _ in range(3):
         desk.espomail.ok("fetch", "--no-send")
     assert len(desk.espomail.json("case", "list")) == 1

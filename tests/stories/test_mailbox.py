@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.office import mail
+from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 from tests.servers.ports import free_port
 from tests.servers.scripted_imap import ScriptedImap
@@ -40,7 +41,7 @@ def errors(findings: Findings) -> list[str]:
 def over_tls(desk: Desk, port: int, ca_file: Path) -> tuple[str, str]:
     """What is replaced so that the desk's IMAP server is reached by TLS."""
     return (
-        f"host: 127.0.0.1\n      port: {desk.dovecot.imap_port}\n      security: none",
+        f"host: 127.0.0.1\n      port: {desk.mailboxes.imap_port}\n      security: none",
         f"host: localhost\n      port: {port}\n      ca_file: {ca_file}",
     )
 
@@ -48,18 +49,20 @@ def over_tls(desk: Desk, port: int, ca_file: Path) -> tuple[str, str]:
 # --- mailbox test
 
 
-def test_sound_mailbox_passes_every_check(desk: Desk):
+def test_sound_mailbox_passes_every_check(desk_anywhere: Desk):
+    desk = desk_anywhere
     code, findings = checked(desk)
     assert code == 0
     assert levels(findings) == dict.fromkeys((*OF_IMAP, *OF_SMTP), "ok")
     assert {one["advice"] for one in findings.values()} == {None}
 
 
-def test_servers_are_tried_over_tls_and_with_a_login(desk: Desk):
+def test_servers_are_tried_over_tls_and_with_a_login(desk_anywhere: Desk):
+    desk = desk_anywhere
     smtp = f"port: {desk.postfix.smtp_port}, security: none"
     login = f"username: {desk.address}, password: {Dovecot.password}, ca_file: {desk.postfix.ca_file}"
     desk.configure(
-        over_tls(desk, desk.dovecot.imaps_port, desk.dovecot.ca_file),
+        over_tls(desk, desk.mailboxes.imaps_port, desk.mailboxes.ca_file),
         (smtp, f"port: {desk.postfix.submission_port}, security: starttls, {login}"),
     )
     code, findings = checked(desk)
@@ -122,7 +125,8 @@ def test_host_that_nobody_knows_is_told(desk: Desk):
     assert "mailboxes.support.smtp.host" in findings["SMTP name"]["advice"]
 
 
-def test_refused_login_is_told_without_the_password(desk: Desk):
+def test_refused_login_is_told_without_the_password(desk_anywhere: Desk):
+    desk = desk_anywhere
     desk.configure((f"password: {Dovecot.password}", "password: wrong-horse"))
     ended = desk.espomail.run("mailbox", "test", "support", "--format", "table")
     assert ended.exit_code == 77
@@ -137,13 +141,16 @@ def test_secret_that_cannot_be_had_is_a_fault_of_the_configuration(desk: Desk):
     assert (code, errors(findings)) == (78, ["IMAP secret"])
 
 
-def test_folder_that_is_missing_is_told_with_those_that_are_there(desk: Desk):
-    desk.dovecot.command(desk.address, "create", "Invoices")
+def test_folder_that_is_missing_is_told_with_those_that_are_there(desk_anywhere: Desk):
+    desk = desk_anywhere
+    desk.mailboxes.command(desk.address, "create", desk.mailboxes.name("Invoices"))
     desk.configure(("fetch_since: 2026-01-01", "fetch_since: 2026-01-01\n      folders: [INBOX, Inovices]"))
     code, findings = checked(desk)
     assert (code, errors(findings)) == (69, ["IMAP folder Inovices"])
     assert findings["IMAP folder INBOX"]["said"] == "0 messages"
-    assert "there are: INBOX, Invoices" in findings["IMAP folder Inovices"]["advice"]
+    assert (
+        f"there are: INBOX, {desk.mailboxes.name('Invoices')}" in findings["IMAP folder Inovices"]["advice"]
+    )
 
 
 def test_mail_that_arrives_later_than_now_is_a_warning_about_the_clocks(desk: Desk):
@@ -222,10 +229,11 @@ def test_server_that_cannot_remove_single_messages_fails_where_they_are_to_be_mo
     )
 
 
-def test_test_changes_nothing_on_the_server_and_takes_nothing_in(desk: Desk):
-    desk.dovecot.deliver(desk.address, mail("Unseen"))
+def test_test_changes_nothing_on_the_server_and_takes_nothing_in(desk_anywhere: Desk):
+    desk = desk_anywhere
+    desk.mailboxes.deliver(desk.address, mail("Unseen"))
     assert checked(desk)[0] == 0
-    assert desk.dovecot.flags(desk.address) == [set()]
+    assert desk.mailboxes.flags(desk.address) == [set()]
     assert desk.espomail.json("mailbox", "status")[0]["last_success_at"] is None
 
 
@@ -249,10 +257,30 @@ def test_folders_of_the_server_are_listed_with_their_use_and_whether_they_are_re
     ]
 
 
-def test_folders_of_a_server_that_cannot_be_had_end_as_the_servers_answer(desk: Desk):
+def test_folders_below_inbox_are_listed_by_their_whole_names_with_their_use(desk: Desk, cyrus: Cyrus):
+    client = cyrus.client(desk.address)
+    client._simple_command("CREATE", "INBOX.Gesendet", r"(USE (\Sent))")  # type: ignore[attr-defined]
+    client.create('"INBOX.Rechnungen &APw-ber 100.&- offen"')
+    client.logout()
+    desk.configure((f"port: {desk.dovecot.imap_port}", f"port: {cyrus.imap_port}"))
+    assert desk.espomail.json("mailbox", "folders", "support") == [
+        {"folder": "INBOX", "read": True, "special_use": None, "holds_mail": True},
+        {"folder": "INBOX.Gesendet", "read": False, "special_use": "sent", "holds_mail": True},
+        {"folder": "INBOX.Rechnungen über 100", "read": False, "special_use": None, "holds_mail": True},
+        {
+            "folder": "INBOX.Rechnungen über 100.& offen",
+            "read": False,
+            "special_use": None,
+            "holds_mail": True,
+        },
+    ]
+
+
+def test_folders_of_a_server_that_cannot_be_had_end_as_the_servers_answer(desk_anywhere: Desk):
+    desk = desk_anywhere
     desk.configure((f"password: {Dovecot.password}", "password: wrong"))
     assert desk.espomail.run("mailbox", "folders", "support").exit_code == 77
-    desk.configure((f"port: {desk.dovecot.imap_port}", f"port: {free_port()}"))
+    desk.configure((f"port: {desk.mailboxes.imap_port}", f"port: {free_port()}"))
     assert desk.espomail.run("mailbox", "folders", "support").exit_code == 69
     assert desk.espomail.run("mailbox", "folders", "sales").exit_code == 66
 
@@ -260,7 +288,8 @@ def test_folders_of_a_server_that_cannot_be_had_end_as_the_servers_answer(desk: 
 # --- mailbox status and reset
 
 
-def test_status_tells_how_a_mailbox_has_fared_without_asking_its_server(desk: Desk):
+def test_status_tells_how_a_mailbox_has_fared_without_asking_its_server(desk_anywhere: Desk):
+    desk = desk_anywhere
     (before,) = desk.espomail.json("mailbox", "status")
     assert (before["ok"], before["last_success_at"]) == (None, None)
     desk.writes(desk.customer("carl"), "Question")
@@ -269,7 +298,7 @@ def test_status_tells_how_a_mailbox_has_fared_without_asking_its_server(desk: De
     assert (good["ok"], good["failing_since"], good["error"], good["tries"]) == (True, None, None, 0)
     ((position),) = good["positions"]
     assert (position["folder"], position["last_uid"]) == ("INBOX", 1)
-    desk.configure((f"port: {desk.dovecot.imap_port}", f"port: {free_port()}"))
+    desk.configure((f"port: {desk.mailboxes.imap_port}", f"port: {free_port()}"))
     assert desk.espomail.run("fetch", "support").exit_code == 1
     (bad,) = desk.espomail.json("mailbox", "status")
     assert (bad["ok"], bad["tries"]) == (False, 1)
@@ -289,7 +318,8 @@ def test_each_run_that_reads_a_mailbox_is_remembered_as_its_last_success(desk: D
     pytest.fail("the last success stays that of the first run")
 
 
-def test_mail_is_found_again_after_a_reset_and_taken_in_once(desk: Desk):
+def test_mail_is_found_again_after_a_reset_and_taken_in_once(desk_anywhere: Desk):
+    desk = desk_anywhere
     desk.writes(desk.customer("carl"), "Question")
     desk.espomail.ok("fetch")
     assert desk.espomail.json("mailbox", "reset", "support") == {"mailbox": "support", "folders": ["INBOX"]}
@@ -318,7 +348,8 @@ def diagnosed(desk: Desk) -> tuple[int, dict[tuple[str | None, str], dict[str, A
     return ended.exit_code, {(one["mailbox"], one["what"]): one for one in json.loads(ended.stdout)}
 
 
-def test_doctor_finds_a_working_installation_well(desk: Desk):
+def test_doctor_finds_a_working_installation_well(desk_anywhere: Desk):
+    desk = desk_anywhere
     desk.espomail.ok("fetch")
     code, findings = diagnosed(desk)
     assert code == 0

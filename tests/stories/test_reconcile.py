@@ -33,11 +33,16 @@ def change(desk: Desk, query: object) -> None:
 
 
 @pytest.fixture
+def desk(desk_anywhere: Desk) -> Desk:
+    return desk_anywhere
+
+
+@pytest.fixture
 def read(desk: Desk) -> Desk:
     """A desk that has read three mails; one more is waiting on the server."""
-    desk.dovecot.deliver(desk.address, mail("One"), mail("Two"), mail("Three"))
+    desk.mailboxes.deliver(desk.address, mail("One"), mail("Two"), mail("Three"))
     desk.espomail.ok("fetch", "--no-send")
-    desk.dovecot.deliver(desk.address, mail("Four"))
+    desk.mailboxes.deliver(desk.address, mail("Four"))
     return desk
 
 
@@ -47,13 +52,13 @@ def test_mail_that_was_read_agrees_with_its_server_and_new_mail_is_no_difference
 
 
 def test_mailbox_that_was_never_read_has_nothing_to_compare(desk: Desk):
-    desk.dovecot.deliver(desk.address, mail())
+    desk.mailboxes.deliver(desk.address, mail())
     assert desk.espomail.ok("reconcile") == ""
 
 
 def test_mail_that_was_deleted_on_the_server_is_no_difference(read: Desk):
-    read.dovecot.command(read.address, "store", "1:2", "+FLAGS", r"(\Deleted)", folder="INBOX")
-    read.dovecot.command(read.address, "expunge", folder="INBOX")
+    read.mailboxes.command(read.address, "store", "1:2", "+FLAGS", r"(\Deleted)", folder="INBOX")
+    read.mailboxes.command(read.address, "expunge", folder="INBOX")
     assert read.espomail.ok("reconcile") == ""
 
 
@@ -69,8 +74,8 @@ def test_missing_mail_is_listed_and_fetched(read: Desk):
 
 def test_earlier_fetch_since_makes_older_mail_missing_until_it_is_fetched(desk: Desk):
     desk.configure(("fetch_since: 2026-01-01", "fetch_since: 2026-06-01"))
-    desk.dovecot.deliver(desk.address, mail("Old"), at=NOW.replace(month=3))
-    desk.dovecot.deliver(desk.address, mail("New"))
+    desk.mailboxes.deliver(desk.address, mail("Old"), at=NOW.replace(month=3))
+    desk.mailboxes.deliver(desk.address, mail("New"))
     desk.espomail.ok("fetch", "--no-send")
     assert desk.espomail.ok("reconcile") == ""
     desk.configure()
@@ -100,7 +105,7 @@ def test_server_that_was_set_back_is_told(read: Desk):
 
 def test_mailbox_that_cannot_be_reached_is_told(read: Desk):
     port = free_port()
-    read.configure((f"port: {read.dovecot.imap_port}", f"port: {port}"))
+    read.configure((f"port: {read.mailboxes.imap_port}", f"port: {port}"))
     ended = read.espomail.run("reconcile")
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert f"mailbox support: 127.0.0.1:{port}" in ended.stderr

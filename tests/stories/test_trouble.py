@@ -67,20 +67,27 @@ def test_server_that_hangs_up_between_messages_is_called_again(desk: Desk, scrip
     assert [one["tries"] for one in desk.espomail.json("outbox", "list")] == [1]
 
 
-def test_copy_of_what_was_sent_goes_into_the_sent_folder_and_is_no_second_mail(desk: Desk):
+@pytest.mark.parametrize("is_there", [True, False], ids=["folder is there", "folder is made"])
+def test_copy_of_what_was_sent_goes_into_the_sent_folder_and_is_no_second_mail(
+    desk_anywhere: Desk, is_there: bool
+):
+    desk = desk_anywhere
+    sent = desk.mailboxes.name("Sent")
     desk.configure(
         (
             f"port: {desk.postfix.smtp_port}, security: none",
-            f"port: {desk.postfix.smtp_port}, security: none, save_sent: Sent",
+            f"port: {desk.postfix.smtp_port}, security: none, save_sent: {sent}",
         ),
-        ("fetch_since: 2026-01-01", "fetch_since: 2026-01-01\n      folders: [INBOX, Sent]"),
     )
-    desk.dovecot.command(desk.address, "create", "Sent")
+    if is_there:
+        desk.mailboxes.command(desk.address, "create", sent)
     desk.writes(desk.customer("carl"), "Question")
     desk.espomail.ok("fetch")
-    (copy,) = desk.dovecot.messages(desk.address, "Sent")
+    (copy,) = desk.mailboxes.messages(desk.address, sent)
     assert b"Auto-Submitted: auto-replied" in copy
-    assert desk.dovecot.flags(desk.address, "Sent") == [{r"\Seen"}]
+    assert desk.mailboxes.flags(desk.address, sent) == [{r"\Seen"}]
+    folders = ("fetch_since: 2026-01-01", f"fetch_since: 2026-01-01\n      folders: [INBOX, {sent}]")
+    desk.configure(folders)
     desk.espomail.ok("fetch")
     assert len(desk.espomail.json("email", "list")) == 2
     assert len(desk.espomail.json("case", "list")) == 1
