@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from espomail.config.choice import mailboxes_named
 from espomail.config.load import Loaded
 from espomail.config.schema import Config, Mailbox
 from espomail.config.secrets import secret_of
 from espomail.config.zones import zone
 from espomail.crm.context import Context
-from espomail.errors import NotFound, ServerTrouble, WrongConfiguration
+from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.intake import health, journal
 from espomail.intake.after_import import tell_server
 from espomail.intake.ahead import ahead
@@ -48,7 +49,7 @@ def fetch(
     request says that this is a failure. When it is none, the report of a run that had nothing to do.
     """
     began = time.monotonic()
-    chosen = _chosen(loaded.config, request.mailboxes)
+    chosen = mailboxes_named(loaded.config, request.mailboxes)
     with run_lock(loaded, waits=request.waits_for_lock, fails=request.fails_if_locked) as is_ours:
         if not is_ours:
             return FetchReport()
@@ -244,13 +245,6 @@ def save_sent(
         except (ServerTrouble, WrongConfiguration) as trouble:
             news.append(f"mailbox {key}: sent, but not saved in {mailbox.smtp.save_sent}: {trouble}")
     return news
-
-
-def _chosen(config: Config, names: tuple[str, ...]) -> tuple[Mailbox, ...]:
-    unknown = [name for name in names if name not in config.mailboxes]
-    if unknown:
-        raise NotFound(f"there is no mailbox {unknown[0]!r}; there are: {', '.join(config.mailboxes)}")
-    return tuple(mailbox for key, mailbox in config.mailboxes.items() if not names or key in names)
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from typing import BinaryIO, Final
 
 from peewee import fn
 
+from espomail.config.choice import mailboxes_named
 from espomail.config.load import Loaded
 from espomail.config.schema import Config
 from espomail.crm.arrival import PIPED
-from espomail.errors import NotFound, UnusableInput
+from espomail.errors import UnusableInput
 from espomail.intake import journal
 from espomail.intake.lock import run_lock
 from espomail.intake.messages import RawMessage
@@ -49,8 +50,7 @@ def ingest(
     `on_durable` is told once it is kept; nothing is raised after that. The next run sends what is due.
     """
     config = loaded.config
-    if mailbox not in config.mailboxes:
-        raise NotFound(f"there is no mailbox {mailbox!r}; there are: {', '.join(config.mailboxes)}")
+    mailboxes_named(config, [mailbox])
     with run_lock(loaded, waits=False, fails=False) as is_ours:
         open_database(config.database, now=now)
         try:

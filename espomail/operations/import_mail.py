@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from espomail.config.choice import mailboxes_named
 from espomail.config.load import Loaded
 from espomail.config.schema import Mailbox
 from espomail.config.zones import zone
@@ -65,10 +66,7 @@ def import_mail(
     Waits for another run to end. Raises NotFound for a mailbox that is not configured, NotFound or
     UnusableInput where none of the paths can be read at all.
     """
-    mailbox = loaded.config.mailboxes.get(key)
-    if mailbox is None:
-        there = ", ".join(loaded.config.mailboxes)
-        raise NotFound(f"there is no mailbox {key!r}; there are: {there}")
+    (mailbox,) = mailboxes_named(loaded.config, [key])
     found = mail_files.find([Path(path) for path in paths], kind)
     if not found.files and found.troubles:
         is_missing = not any(Path(path).exists() for path in paths)

@@ -13,12 +13,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from espomail.config.choice import mailboxes_named
 from espomail.config.load import Loaded
 from espomail.config.schema import Config, Mailbox
 from espomail.config.secrets import secret_of
 from espomail.config.zones import zone
 from espomail.crm.context import Context
-from espomail.errors import NotFound, ServerTrouble, WrongConfiguration
+from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.intake import journal
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.lock import run_lock
@@ -66,10 +67,7 @@ def reconcile(
     A run that is going on is waited for. Raises NotFound for a mailbox that is not configured.
     """
     config = loaded.config
-    unknown = [name for name in mailboxes if name not in config.mailboxes]
-    if unknown:
-        raise NotFound(f"there is no mailbox {unknown[0]!r}; there are: {', '.join(config.mailboxes)}")
-    chosen = [mailbox for key, mailbox in config.mailboxes.items() if not mailboxes or key in mailboxes]
+    chosen = mailboxes_named(config, mailboxes)
     with run_lock(loaded, waits=True, fails=False), Reader() as reader:
         open_database(config.database, now=now)
         try:

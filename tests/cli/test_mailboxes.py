@@ -1,5 +1,7 @@
 """`espomail mailbox` and `doctor`: who sees what. Their servers do not answer here."""
 
+import io
+
 import pytest
 
 from espomail.store.changes import put
@@ -148,3 +150,16 @@ def test_doctor_tells_of_a_database_of_a_newer_version_and_looks_on(
     assert "newer espomail (9999_later)" in findings[None, "database"]["said"]
     assert findings[None, "database"]["advice"] == "install that one"
     assert ("support", "SMTP server") in findings
+
+
+@pytest.mark.parametrize(
+    "words", [("fetch",), ("reconcile",), ("ingest", "--mailbox"), ("import", ".", "--mailbox")], ids=" ".join
+)
+def test_who_names_an_unknown_mailbox_is_told_those_that_there_are(
+    office: Office, espomail: Program, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(mail())))
+    said = espomail(*words, "suport")
+    there = ", ".join(office.config.mailboxes)
+    told = f'espomail: error: there is no mailbox "suport"; there are: {there}\n'
+    assert (said.code, said.err) == (66, told)
