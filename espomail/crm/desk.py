@@ -37,7 +37,7 @@ from espomail.store.models import (
 )
 
 OPEN_STATUSES = frozenset({"New", "Assigned", "Pending"})
-OUTGOING_STATUSES = frozenset({"queued", "sending", "sent"})
+OUTGOING_STATUSES = frozenset({"queued", "sending", "in-doubt", "sent"})
 
 INDEXES: Indexes = {
     Account: (),
@@ -143,7 +143,7 @@ class Desk:
 
     def was_sent(self, email: Row) -> bool:
         """Whether the e-mail is ours and has left us, for one of its recipients at least."""
-        if email["status"] in {"sending", "sent"}:
+        if email["status"] in {"sending", "in-doubt", "sent"}:
             return True
         is_noted = any(note["type"] == "email-sent" for note in self.notes_of_email(email["id"]))
         return email["status"] in {"queued", "failed"} and is_noted

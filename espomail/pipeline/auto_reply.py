@@ -3,28 +3,17 @@
 from collections.abc import Callable
 
 from espomail.config.schema import AutoReply
-from espomail.crm.arrival import message_id_key
 from espomail.crm.desk import Desk
-from espomail.crm.refs import Ref
-from espomail.mail.compose import Outgoing, compose
+from espomail.crm.queued_mail import Letter, queue_letter
+from espomail.mail.compose import Outgoing
 from espomail.mail.message import Address
 from espomail.mail.templating import Rendered, TemplateTrouble
 from espomail.mail.text import subject_without_prefixes, text_digest
 from espomail.mail.tokens import Foreign, Token
 from espomail.pipeline.template_values import values_for_templates
 from espomail.pipeline.way import Decision, Step, Way
-from espomail.store.changes import Changes, add
-from espomail.store.compression import compress
-from espomail.store.models import (
-    AutoReplySent,
-    Email,
-    EmailAddress,
-    EmailMailbox,
-    EmailTeam,
-    EmailText,
-    Outbox,
-    RawMessage,
-)
+from espomail.store.changes import add
+from espomail.store.models import AutoReplySent, Email
 
 RULE = "auto-reply"
 
@@ -48,9 +37,16 @@ def queue_auto_reply(way: Way, desk: Desk) -> Step:
     except TemplateTrouble as trouble:
         warning = f"mailbox {way.arrival.mailbox.key}: no auto-reply to e-mail {way.email_id}: {trouble}"
         return Step(Decision(RULE, f"none: {trouble}"), way, warnings=(warning,))
-    answer = _compose(way, desk, rules, rendered, sender)
-    decision = Decision(RULE, f"queued as e-mail {answer.email_id} to {sender.address}")
-    return Step(decision, way.after(is_answered=True), _rows(answer, way, desk, rules))
+    letter = _letter(way, desk, rules, rendered, sender)
+    counted = add(
+        AutoReplySent,
+        email=letter.email_id,
+        address=sender.address,
+        domain=sender.domain,
+        queued_at=desk.context.now,
+    )
+    decision = Decision(RULE, f"queued as e-mail {letter.email_id} to {sender.address}")
+    return Step(decision, way.after(is_answered=True), (*queue_letter(letter, desk), counted))
 
 
 # --- refusals: each gives its reason, or None
@@ -143,17 +139,10 @@ REFUSALS: tuple[Callable[[Way, Desk], str | None], ...] = (
 # --- the answer
 
 
-class Answer(Outgoing, frozen=True, kw_only=True):
-    """The answer with the id of its own e-mail record."""
-
-    email_id: int
-
-
-def _compose(way: Way, desk: Desk, rules: AutoReply, rendered: Rendered, to: Address) -> Answer:
-    mailbox, mail = way.arrival.mailbox, way.arrival.parsed
+def _letter(way: Way, desk: Desk, rules: AutoReply, rendered: Rendered, to: Address) -> Letter:
+    mailbox, mail, parent = way.arrival.mailbox, way.arrival.parsed, way.parent
     email_id = desk.next_id(Email)
     sender = Address((rules.from_address or mailbox.own_address).lower(), rules.from_name or "")
-    parent = way.parent
     token = Token(
         kind="auto-reply",
         record_type=parent.kind if parent else None,
@@ -162,8 +151,7 @@ def _compose(way: Way, desk: Desk, rules: AutoReply, rendered: Rendered, to: Add
         unique=text_digest(mail.message_id)[:12],
     )
     subject = rendered.subject or f"Re: {subject_without_prefixes(mail.subject)}"
-    return Answer(
-        email_id=email_id,
+    answer = Outgoing(
         sender=sender,
         to=(to,),
         reply_to=(Address(rules.reply_to.lower()),) if rules.reply_to else (),
@@ -176,69 +164,14 @@ def _compose(way: Way, desk: Desk, rules: AutoReply, rendered: Rendered, to: Add
         references=(*mail.references, mail.message_id) if mail.has_own_id else mail.references,
         extra=HEADERS,
     )
-
-
-def _rows(answer: Answer, way: Way, desk: Desk, rules: AutoReply) -> Changes:
-    now, mailbox, to = desk.context.now, way.arrival.mailbox, answer.to[0]
-    parent: Ref | None = way.parent
-    raw = compose(answer)
-    raw_id = desk.next_id(RawMessage)
-    email = add(
-        Email,
-        id=answer.email_id,
-        message_id=answer.message_id,
-        message_id_key=message_id_key(answer.message_id),
-        subject=answer.subject,
-        subject_key=subject_without_prefixes(answer.subject),
-        text_key=text_digest(answer.text),
-        from_address=answer.sender.address,
-        from_name=answer.sender.name,
-        date=now,
-        received_at=now,
-        status="queued",
-        is_auto=True,
-        size=len(raw),
-        raw_message=raw_id,
-        parent_type=parent.kind if parent else None,
-        parent_id=parent.id if parent else None,
+    return Letter(
+        email_id=email_id,
+        mail=answer,
+        kind="auto-reply",
+        mailbox=mailbox.key,
+        envelope_sender=rules.envelope_sender or "",
+        parent=parent,
         account=way.account,
         replied_to=way.email_id,
-    )
-    text = add(
-        EmailText,
-        email=answer.email_id,
-        body_plain=answer.text,
-        references=answer.references,
-        in_reply_to=[answer.in_reply_to] if answer.in_reply_to else [],
-        reply_to=[one.address for one in answer.reply_to],
-        defects=[],
-        trace=[],
-    )
-    addresses = (("from", answer.sender), ("to", to))
-    return (
-        add(RawMessage, id=raw_id, data=compress(raw)),
-        email,
-        text,
-        *(
-            add(
-                EmailAddress, email=email.row["id"], role=role, position=0, address=one.address, name=one.name
-            )
-            for role, one in addresses
-        ),
-        add(EmailMailbox, email=email.row["id"], mailbox=mailbox.key),
-        *(add(EmailTeam, email=email.row["id"], team=team) for team in sorted(way.teams)),
-        add(
-            Outbox,
-            id=desk.next_id(Outbox),
-            state="waiting",
-            kind="auto-reply",
-            mailbox=mailbox.key,
-            envelope_sender=rules.envelope_sender or "",
-            recipients=[to.address],
-            email=email.row["id"],
-            case=way.case["id"] if way.case else None,
-            queued_at=now,
-            next_try_at=now,
-        ),
-        add(AutoReplySent, email=email.row["id"], address=to.address, domain=to.domain, queued_at=now),
+        teams=way.teams,
     )
