@@ -1,6 +1,7 @@
 """Where a password comes from, and what is said when it cannot be had."""
 
 import os
+import signal
 import sys
 import time
 from datetime import date
@@ -81,6 +82,55 @@ def test_command_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     with pytest.raises(WrongConfiguration, match="did not end within 2 s"):
         secret_of(python(code), timeout_s=2)
     assert_ends(int(pid_file.read_text()))
+
+
+def test_daemon_that_a_command_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    code = (
+        f"import subprocess, pathlib; child = subprocess.Popen(['sleep', '60']);"
+        f"pathlib.Path({str(pid_file)!r}).write_text(str(child.pid)); print('hunter2')"
+    )
+    began = time.monotonic()
+    assert secret_of(python(code)) == "hunter2"
+    assert time.monotonic() - began < 20
+    assert _runs(int(pid_file.read_text()))
+    os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_daemon_that_goes_on_writing_is_not_listened_to(tmp_path: Path, stream: str) -> None:
+    pid_file = tmp_path / "pid"
+    code = (
+        f"import subprocess, sys, pathlib; child = subprocess.Popen(['yes'], stdout=sys.{stream});"
+        f"pathlib.Path({str(pid_file)!r}).write_text(str(child.pid)); print('hunter2');"
+        "import time; time.sleep(0.5)"
+    )
+    if stream == "stderr":
+        assert secret_of(python(code)) == "hunter2"
+    else:
+        with pytest.raises(WrongConfiguration, match="printed more than 65536 bytes, which is no secret"):
+            secret_of(python(code))
+    assert_ends(int(pid_file.read_text()))  # nobody reads what it writes any more
+
+
+def test_command_that_prints_no_end_of_bytes_is_ended() -> None:
+    began = time.monotonic()
+    with pytest.raises(WrongConfiguration, match="printed more than 65536 bytes, which is no secret"):
+        secret_of(server(password_command=("cat", "/dev/zero")))
+    assert time.monotonic() - began < 20
+
+
+def test_command_that_closes_its_output_is_waited_for() -> None:
+    closes = "import os, sys, time; print('hunter2', flush=True); os.close(1); os.close(2); time.sleep({})"
+    assert secret_of(python(closes.format(0.2))) == "hunter2"
+    with pytest.raises(WrongConfiguration, match="did not end within 1 s"):
+        secret_of(python(closes.format(60)), timeout_s=1)
+
+
+def test_long_complaint_is_told_as_far_as_people_read() -> None:
+    with pytest.raises(WrongConfiguration, match="failed with exit code 1: no key") as refused:
+        secret_of(python("import sys; sys.exit('no key ' * 1_000_000)"))
+    assert len(str(refused.value)) < 1000
 
 
 def assert_ends(pid: int) -> None:
