@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from espomail.config.choice import mailboxes_named
 from espomail.config.load import Loaded
 from espomail.config.schema import Config, Mailbox
-from espomail.config.secrets import secret_of
 from espomail.config.zones import zone
 from espomail.crm.context import Context
 from espomail.errors import ServerTrouble, WrongConfiguration
@@ -28,6 +27,7 @@ from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import queue
 from espomail.report import FetchReport, FetchRequest, FlushReport, OnProgress, OutboxReport
+from espomail.sign_in.secret import secret_for
 from espomail.store import troubles
 from espomail.store.connection import close_database, damage, open_database
 
@@ -154,7 +154,7 @@ class Run:
         tally = self.tallies[mailbox.key]
         tally.was_tried = True
         try:
-            with sign_in(mailbox.imap, secret_of(mailbox.imap), deadline=deadline) as session:
+            with sign_in(mailbox.imap, secret_for(mailbox.imap, self.clock()), deadline=deadline) as session:
                 for folder in mailbox.imap.folders:
                     self.fetch_folder(mailbox, folder, session, deadline)
                 if not self.request.is_dry_run:
@@ -239,7 +239,7 @@ def save_sent(
         if mailbox.smtp is None or mailbox.smtp.save_sent is None:
             continue
         try:
-            with sign_in(mailbox.imap, secret_of(mailbox.imap), deadline=deadline) as session:
+            with sign_in(mailbox.imap, secret_for(mailbox.imap, now), deadline=deadline) as session:
                 for raw in raws:
                     session.append(mailbox.smtp.save_sent, raw, now)
         except (ServerTrouble, WrongConfiguration) as trouble:

@@ -1,12 +1,15 @@
 """`espomail mailbox`: what is read, how it fares, and whether its servers can be used."""
 
+from datetime import UTC, datetime
+from typing import Literal
+
 import click
 from msgspec.structs import replace
 
 from espomail.cli import acting
 from espomail.cli.command import OF_THE_DATABASE, Noun, exits
 from espomail.cli.findings import show_findings
-from espomail.cli.invocation import Invocation
+from espomail.cli.invocation import Invocation, say
 from espomail.cli.options import prints
 from espomail.cli.output import Output
 from espomail.cli.session import Session, in_session
@@ -78,7 +81,7 @@ def folders(invocation: Invocation, key: str) -> None:
     from espomail.operations.mailbox_checks import folders_of
 
     _, mailbox = _mailbox(invocation, "folders", key)
-    Output(invocation).show_lines(FolderLine, folders_of(mailbox))
+    Output(invocation).show_lines(FolderLine, folders_of(mailbox, now=invocation.now))
 
 
 @command.command("test")
@@ -98,6 +101,53 @@ def test(invocation: Invocation, key: str) -> None:
     show_findings(Output(invocation), checkup.findings)
     if checkup.exit_code:
         raise click.exceptions.Exit(checkup.exit_code)
+
+
+@command.command("authorize")
+@click.argument("key", metavar="MAILBOX")
+@click.option("--server", type=click.Choice(("imap", "smtp")), help="Default: the first with `oauth2`.")
+@click.option(
+    "--way",
+    type=click.Choice(("browser", "device")),
+    help="Come back to this machine from a browser, or type a code in on another device. Default: device, "
+    "where the provider has it for mail, as Microsoft does and Google does not.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="Where the browser comes back to, as for `ssh -L`. Default: any.",
+)
+@exits(NotFound, ServerTrouble, TryAgainLater, LoginRefused, NotPermitted, WrongConfiguration)
+@click.pass_obj
+def authorize(
+    invocation: Invocation,
+    key: str,
+    *,
+    server: Literal["imap", "smtp"] | None,
+    way: Literal["browser", "device"] | None,
+    port: int,
+) -> None:
+    """Have somebody allow espomail a mailbox whose provider wants tokens (`oauth2`).
+
+    What is to be done in a browser, on whatever machine, is told on stderr. Tokens are kept for the runs of
+    `fetch`, which renew them.
+    """
+    from espomail.cli.authorize import show_authorized, tell_to_do
+    from espomail.operations.authorize import authorize as ask
+
+    _, mailbox = _mailbox(invocation, "authorize", key)
+    authorized = ask(
+        mailbox,
+        protocol=server,
+        way=way,
+        port=port,
+        clock=lambda: datetime.now(UTC),
+        tell=lambda to_do: tell_to_do(invocation, to_do),
+        complain=say,
+    )
+    show_authorized(Output(invocation), authorized)
 
 
 @command.command("reset")

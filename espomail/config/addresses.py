@@ -47,3 +47,39 @@ def is_host_and_port(text: str) -> bool:
     host, _, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     return is_host(bare) and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+
+
+def is_secure_url(text: str) -> bool:
+    """`https://…`, and `http://…` on this machine alone. No login stands in it, and no fragment."""
+    from urllib.parse import urlsplit
+
+    if not text.isascii() or not text.isprintable() or set(text) & set(" @#\"'<>\\"):
+        return False
+    try:
+        url = urlsplit(text)
+        host = url.hostname or ""
+        port_is_fine = url.port != 0
+    except ValueError:
+        return False
+    return (
+        port_is_fine
+        and is_host(host)
+        and (url.scheme == "https" or (url.scheme == "http" and is_loopback(host)))
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine, by its name or its address."""
+    if host.lower() == "localhost":
+        return True
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_tenant(text: str) -> bool:
+    """A tenant of Microsoft's: a domain, an id, or `common`, `organizations`, `consumers`."""
+    return bool(PLAIN_DOMAIN.fullmatch(text))

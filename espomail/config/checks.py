@@ -5,6 +5,7 @@ Every check takes a completed configuration and yields what is wrong. A check is
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path as FilePath
 
 from espomail.config.addresses import is_address, is_domain, is_host_and_port
 from espomail.config.faults import Fault, Path, quoted, suggestion
@@ -167,6 +168,20 @@ def _folders_read_once(config: Config) -> Iterator[Fault]:
                 yield Fault(("mailboxes", mailbox.key), said)
 
 
+def _tokens_of_one_account(config: Config) -> Iterator[Fault]:
+    """A file holds what one provider has given one client; it may open several mailboxes."""
+    owners: dict[FilePath, tuple[str, tuple[object, ...]]] = {}
+    for mailbox in config.mailboxes.values():
+        for name, server in (("imap", mailbox.imap), ("smtp", mailbox.smtp)):
+            if server is None or server.oauth2 is None or server.oauth2.token_file is None:
+                continue
+            about = server.oauth2.token_url, server.oauth2.client_id
+            place, owner = owners.setdefault(server.oauth2.token_file, (server.oauth2.place, about))
+            if owner != about:
+                said = f"holds the tokens of another client or provider already, of {place}"
+                yield Fault(("mailboxes", mailbox.key, name, "oauth2", "token_file"), said)
+
+
 def _teams_without_users(config: Config) -> Iterator[Fault]:
     peopled = {team for user in config.users.values() if user.active for team in user.positions}
     for team in config.teams:
@@ -197,6 +212,7 @@ CHECKS: tuple[Check, ...] = (
     _users,
     _mailboxes,
     _folders_read_once,
+    _tokens_of_one_account,
     _filters,
 )
 ODDITIES: tuple[Check, ...] = (_teams_without_users, _filters_without_field, _odd_mailboxes)

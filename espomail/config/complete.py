@@ -2,10 +2,12 @@
 
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
 from espomail.config.folder_names import folder_name
+from espomail.config.oauth2 import OAuth2
 from espomail.config.schema import (
     AutoReply,
     Config,
@@ -31,14 +33,21 @@ def complete(config: Config, folder: Path) -> Config:
     It copes with a configuration that is still wrong: what cannot be known stays as it is.
     """
     users = {key: _user(key, user) for key, user in config.users.items()}
+    database = _database(config.database, folder)
+    tokens = (
+        Path(database.removeprefix(SQLITE)).parent if database.startswith(SQLITE) else folder
+    ) / "tokens"
     return replace(
         config,
-        database=_database(config.database, folder),
+        database=database,
         organisation=_organisation(config.organisation),
         secret_key_file=_absolute(config.secret_key_file, folder),
         templates=_absolute(config.templates, folder),
         users=users,
-        mailboxes={key: _mailbox(key, mailbox, users, folder) for key, mailbox in config.mailboxes.items()},
+        mailboxes={
+            key: _with_token_files(_mailbox(key, mailbox, users, folder), tokens)
+            for key, mailbox in config.mailboxes.items()
+        },
     )
 
 
@@ -101,14 +110,48 @@ def _server(server: AnyServer, place: str, folder: Path, ports: dict[str, int]) 
         port=server.port or ports[server.security],
         ca_file=server.ca_file and _absolute(server.ca_file, folder),
         password_file=server.password_file and _absolute(server.password_file, folder),
-        password_command=server.password_command and _command(server, folder),
+        password_command=server.password_command and _command(server.password_command, folder),
+        token_command=server.token_command and _command(server.token_command, folder),
+        oauth2=server.oauth2 and _oauth2(server.oauth2, f"{place}.oauth2", folder),
     )
 
 
-def _command(server: Server, folder: Path) -> tuple[str, ...]:
-    program, *arguments = server.password_command or ("",)
+def _command(command: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+    program, *arguments = command
     is_path = "/" in program
     return (str(_absolute(Path(program), folder)) if is_path else program, *arguments)
+
+
+def _oauth2(oauth2: OAuth2, place: str, folder: Path) -> OAuth2:
+    return replace(
+        oauth2.with_provider_s_own(),
+        place=place,
+        client_secret_file=oauth2.client_secret_file and _absolute(oauth2.client_secret_file, folder),
+        client_secret_command=oauth2.client_secret_command and _command(oauth2.client_secret_command, folder),
+        ca_file=oauth2.ca_file and _absolute(oauth2.ca_file, folder),
+        token_file=oauth2.token_file and _absolute(oauth2.token_file, folder),
+    )
+
+
+def _with_token_files(mailbox: Mailbox, folder: Path) -> Mailbox:
+    """Where tokens are kept. A mailbox whose mail comes and goes by one account is authorized once."""
+    name = quote(mailbox.key, safe=" ")
+    imap = _with_token_file(mailbox.imap, folder / f"{name}.json")
+    if mailbox.smtp is None:
+        return replace(mailbox, imap=imap)
+    is_same = _account(mailbox.smtp) == _account(mailbox.imap)
+    smtp = _with_token_file(mailbox.smtp, folder / (f"{name}.json" if is_same else f"{name}.smtp.json"))
+    return replace(mailbox, imap=imap, smtp=smtp)
+
+
+def _account(server: Server) -> tuple[object, ...]:
+    return server.username, server.oauth2 and replace(server.oauth2, place="")
+
+
+def _with_token_file(server: AnyServer, file: Path) -> AnyServer:
+    if server.oauth2 is None:
+        return server
+    return replace(server, oauth2=replace(server.oauth2, token_file=server.oauth2.token_file or file))
 
 
 def _auto_reply(auto_reply: AutoReply, address: str | None) -> AutoReply:

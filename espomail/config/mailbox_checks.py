@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Iterator
 
-from espomail.config.addresses import is_address, is_host
+from espomail.config.addresses import is_address, is_host, is_loopback
 from espomail.config.faults import Path, quoted
 from espomail.config.schema import SECRET_SOURCES, CaseRules, Config, Mailbox, Server
+from espomail.config.token_checks import token_faults
 
 Found = Iterator[tuple[Path, str]]
 MailboxCheck = Callable[[Mailbox, Config], Found]
@@ -84,6 +85,7 @@ def _server(server: Server, path: Path, *, has_sign_in: bool) -> Found:
         yield (*path, "password"), f"is missing; write one of {', '.join(SECRET_SOURCES)}"
     if server.password_command == () or (server.password_command and not server.password_command[0]):
         yield (*path, "password_command"), "must name a program"
+    yield from token_faults(server, path)
 
 
 def _case_rules(mailbox: Mailbox, _config: Config) -> Found:
@@ -129,12 +131,8 @@ def _nobody_to_assign(mailbox: Mailbox, config: Config) -> Found:
 
 def _clear_text(mailbox: Mailbox, _config: Config) -> Found:
     for key, server in (("imap", mailbox.imap), ("smtp", mailbox.smtp)):
-        if server and server.security == "none" and server.secret_sources and not _is_local(server.host):
+        if server and server.security == "none" and server.secret_sources and not is_loopback(server.host):
             yield (key, "security"), "password and mail travel in clear text"
-
-
-def _is_local(host: str) -> bool:
-    return host.lower() in ("localhost", "::1") or host.startswith("127.")
 
 
 MAILBOX_CHECKS: tuple[MailboxCheck, ...] = (

@@ -9,6 +9,7 @@ from espomail.config.faults import Fault, Path
 # Stands in for what is required, and for items of a list, whose places must not shift.
 STAND_INS: dict[str, Any] = {
     "absent": {"from": "2000-01-01", "to": "2000-01-01"},
+    "client_id": "x",
     "fetch_since": "2000-01-01",
     "filters": {"name": "", "action": "skip"},
     "from": "2000-01-01",

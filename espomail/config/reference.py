@@ -49,7 +49,7 @@ config.yaml:21: mailboxes.support.teams[0]: there is no team "suport"; did you m
 
 ## Passwords
 
-Each `imap` and `smtp` takes one of four keys; all but the first keep the secret out of this file:
+Each `imap` and `smtp` takes one of these keys; all but the first keep the secret out of this file:
 
 - `password`: the secret itself.
 - `password_file`: a file whose first line is the secret; it must be its owner's alone (`chmod 600`), or
@@ -57,6 +57,8 @@ Each `imap` and `smtp` takes one of four keys; all but the first keep the secret
 - `password_env`: the name of an environment variable. Cron sets very few; they can stand in the crontab.
 - `password_command`: a program and its arguments, as a list. The first line that it prints is the secret. It
   is started without a shell and without a terminal, so that it cannot prompt, and is given 30 seconds.
+- `token_command`: such a program, which prints an access token.
+- `oauth2`: how tokens are had and renewed by espomail; see [Signing in with tokens](signing-in.md).
 
 An `smtp` with none of them is not signed in to.
 

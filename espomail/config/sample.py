@@ -45,9 +45,11 @@ FURTHER_ENTRIES: dict[str, Any] = {
 # Examples that contradict another key of the sample, or say something that few people need to say.
 COMMENTED = frozenset(
     {
-        "assign_to", "body_contains_all", "ca_file", "envelope_sender", "folder", "from_address",
-        "group_folder", "login", "mailbox", "password", "password_env", "password_file", "port", "reply_to",
-        "team", "to", "user", "username",
+        "assign_to", "authorization_url", "body_contains_all", "ca_file", "client_secret",
+        "client_secret_command", "client_secret_env", "client_secret_file", "device_url", "envelope_sender",
+        "folder", "from_address", "group_folder", "login", "mailbox", "oauth2", "password", "password_env",
+        "password_file", "port", "reply_to", "scopes", "team", "tenant", "to", "token_command", "token_file",
+        "token_url", "user", "username",
     }
 )  # fmt: skip
 
@@ -91,6 +93,10 @@ class _Writer:
             is_shown = (key.is_required or key.example is not None) and key.name not in COMMENTED
             value = key.default if key.example is None else key.example
             yield f"{margin}{'' if is_shown else '# '}{key.name}: {as_written(value)}"
+            return
+        if key.name in COMMENTED:
+            yield f"{margin}# {key.name}:"
+            yield from (f"{margin}# {line[indent:]}" for line in self.section(key.section, indent + 2))
             return
         yield f"{margin}{key.name}:"
         further = FURTHER_ENTRIES.get(key.name)

@@ -2,21 +2,27 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, field
 
 from espomail.config.amounts import Size
+from espomail.config.oauth2 import OAuth2
 from espomail.config.section import Section
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Security = Literal["tls", "starttls", "none"]
 
-SECRET_SOURCES = ("password", "password_file", "password_env", "password_command")
+SECRET_SOURCES = (
+    "password", "password_file", "password_env", "password_command", "token_command", "oauth2",
+)  # fmt: skip
+TOKEN_SOURCES = ("token_command", "oauth2")
 
 
 class Server(Section, frozen=True, kw_only=True):
     """How a mail server is reached and signed in to. One of the password keys says where the secret is."""
+
+    MASKED: ClassVar = ("password",)
 
     place: str = field(default="", name="(place)")  # where it stands in the file; filled in by load
     host: Annotated[str, Meta(description="The server's name.", examples=["mail.example.com"])]
@@ -61,18 +67,21 @@ class Server(Section, frozen=True, kw_only=True):
             examples=[["pass", "show", "mail/support"]],
         ),
     ] = None
+    token_command: Annotated[
+        tuple[str, ...] | None,
+        Meta(
+            description="A program that prints an access token (OAuth 2.0), instead of a password.",
+            examples=[["oama", "access", "support@example.com"]],
+        ),
+    ] = None
+    oauth2: Annotated[
+        OAuth2 | None, Meta(description="Sign in with tokens that espomail renews, instead of a password.")
+    ] = None
 
     @property
     def secret_sources(self) -> tuple[str, ...]:
         """The password keys that are given. After load there is one, or none for a server without sign-in."""
         return tuple(key for key in SECRET_SOURCES if getattr(self, key) is not None)
-
-    def __repr__(self) -> str:
-        shown = ((name, getattr(self, name)) for name in self.__struct_fields__)
-        masked = (
-            f"{name}={'********' if name == 'password' and value else repr(value)}" for name, value in shown
-        )
-        return f"{type(self).__name__}({', '.join(masked)})"
 
 
 class MoveTo(Section, frozen=True, kw_only=True):

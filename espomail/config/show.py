@@ -6,9 +6,8 @@ import msgspec
 import yaml
 
 from espomail.config.keys import written
-from espomail.config.schema import Config, Mailbox, Server
-
-MASK = "********"
+from espomail.config.schema import Config, Mailbox, Section
+from espomail.config.section import MASK
 
 
 def shown(section: Config | Mailbox) -> dict[str, Any]:
@@ -32,25 +31,19 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _section(section: msgspec.Struct) -> dict[str, Any]:
+def _section(section: Section) -> dict[str, Any]:
     return {
-        field.encode_name: _masked(section, field.name)
+        field.encode_name: MASK if section.is_masked(field.name) else _plain(getattr(section, field.name))
         for field in msgspec.structs.fields(section)
         if not field.encode_name.startswith("(")
     }
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, msgspec.Struct):
+    if isinstance(value, Section):
         return _section(value)
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return written(value)
-
-
-def _masked(section: msgspec.Struct, name: str) -> object:
-    value = getattr(section, name)
-    is_secret = isinstance(section, Server) and name == "password" and value is not None
-    return MASK if is_secret else _plain(value)

@@ -1,4 +1,4 @@
-"""Connecting to an IMAP server and signing in."""
+"""Connecting to an IMAP server."""
 
 import imaplib
 import ssl
@@ -7,13 +7,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from espomail.config.schema import Imap
-from espomail.errors import LoginRefused, ServerTrouble
+from espomail.errors import ServerTrouble
 from espomail.reach import Watch, clean, no_starttls, reaching, tls_context
 
 if TYPE_CHECKING:
     from espomail.intake.wire import Client
 
-_TEMPORARY_CODES: Final = ("UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED", "SERVERBUG", "CONTACTADMIN")
 NO_IMAP: Final = (  # what the libraries raise on an answer that is no IMAP
     ArithmeticError,
     AssertionError,
@@ -72,38 +71,3 @@ def shut(client: "Client") -> None:
     """Close the connection without a word; one that is broken already is no trouble."""
     with suppress(OSError):
         client.shutdown()
-
-
-def log_in(client: "Client", imap: Imap, secret: str) -> None:
-    """Sign in with LOGIN, or with PLAIN where LOGIN will not do.
-
-    Raises LoginRefused, or ServerTrouble where the server has a trouble of its own.
-    """
-    from imapclient.exceptions import LoginError
-
-    with told_as_trouble(f"{imap.host}: signing in"):
-        sign_in = client.plain_login if _needs_plain(client, imap, secret) else client.login
-        try:
-            sign_in(imap.username, secret)
-        except LoginError as refused:
-            if isinstance(refused.__context__, imaplib.IMAP4.abort):  # imapclient calls that a refusal, too
-                raise refused.__context__ from None
-            said = clean(refused).replace(secret or "\0", "********")
-            if any(f"[{code}]" in said.upper() for code in _TEMPORARY_CODES):
-                raise ServerTrouble(f"{imap.host}: no sign-in for now: {said}") from None
-            raise LoginRefused(f"{imap.host}: login of {imap.username} refused: {said}") from None
-
-
-def _needs_plain(client: "Client", imap: Imap, secret: str) -> bool:
-    """Whether LOGIN will not do: the server forbids it, or it cannot carry the secret's letters."""
-    is_forbidden = client.has_capability("LOGINDISABLED")
-    if is_forbidden and imap.security == "none":
-        said = f"{imap.host}: takes no password in clear text; set security: starttls, or tls"
-        raise ServerTrouble(said, is_temporary=False)
-    is_simple = all(text.isascii() and text.isprintable() for text in (imap.username or "", secret))
-    if is_simple and not is_forbidden:
-        return False
-    if not client.has_capability("AUTH=PLAIN"):
-        why = "forbids LOGIN" if is_forbidden else "login and password have letters that LOGIN cannot carry"
-        raise LoginRefused(f"{imap.host}: {why}, and the server does not offer PLAIN")
-    return True

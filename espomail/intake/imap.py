@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
-from espomail.intake.connect import connect, log_in, shut, told_as_trouble
+from espomail.intake.connect import connect, shut, told_as_trouble
+from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Position, RawMessage
 from espomail.reach import SILENCE_S, SLOWEST_BYTES_PER_S, Watch, clean, watched
+from espomail.sign_in.token import Token
 
 if TYPE_CHECKING:
     from espomail.intake.wire import Client
@@ -33,7 +35,7 @@ class UidsChanged(ServerTrouble):
 
 
 @contextmanager
-def sign_in(imap: Imap, secret: str, *, deadline: float) -> "Iterator[Session]":
+def sign_in(imap: Imap, secret: str | Token, *, deadline: float) -> "Iterator[Session]":
     """A signed-in session, closed at the end. `deadline` is a moment of the monotonic clock, in seconds.
 
     Raises ServerTrouble, or LoginRefused; nothing that a server or the network does raises anything else.

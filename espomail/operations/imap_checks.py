@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from espomail.config.schema import Imap, Mailbox, MoveTo
 from espomail.errors import ServerTrouble
-from espomail.intake.connect import connect, log_in, shut, told_as_trouble
+from espomail.intake.connect import connect, shut, told_as_trouble
+from espomail.intake.login import log_in
 from espomail.intake.server_folders import ServerFolder, server_folders
 from espomail.operations.findings import Checkup
 from espomail.operations.server_checks import (
     check_encryption,
     check_name,
+    checked_secret,
     no_connection,
     no_login,
-    secret_for,
+    signed_in,
 )
 from espomail.reach import SILENCE_S, clean, watched
 
@@ -50,7 +52,7 @@ def check_imap(checkup: Checkup, mailbox: Mailbox, now: datetime) -> None:
             is_connected = True
             checkup.fine("IMAP server", f"{imap.host}:{imap.port} answers")
             check_encryption(checkup, "IMAP", imap, client.socket(), now)
-            if _is_in(checkup, imap, client):
+            if _is_in(checkup, imap, client, now):
                 _check_capabilities(checkup, imap, client)
                 _check_folders(checkup, imap, client, now)
     except ServerTrouble as trouble:
@@ -62,16 +64,16 @@ def check_imap(checkup: Checkup, mailbox: Mailbox, now: datetime) -> None:
             no_connection(checkup, "IMAP", imap, trouble)
 
 
-def _is_in(checkup: Checkup, imap: Imap, client: "Client") -> bool:
-    secret = secret_for(checkup, "IMAP", imap)
+def _is_in(checkup: Checkup, imap: Imap, client: "Client", now: datetime) -> bool:
+    secret = checked_secret(checkup, "IMAP", imap, now)
     if secret is None:
         return False
     try:
-        log_in(client, imap, secret)
+        method = log_in(client, imap, secret)
     except ServerTrouble as trouble:
         no_login(checkup, "IMAP", imap, trouble)
         return False
-    checkup.fine("IMAP login", f"signed in as {imap.username}")
+    signed_in(checkup, "IMAP", imap, method, secret, now)
     return True
 
 

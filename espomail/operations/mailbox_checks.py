@@ -5,12 +5,12 @@ from datetime import datetime
 from msgspec import Struct
 
 from espomail.config.schema import Mailbox
-from espomail.config.secrets import secret_of
-from espomail.intake.connect import log_in
+from espomail.intake.login import log_in
 from espomail.intake.server_folders import server_folders
 from espomail.operations.findings import Checkup
 from espomail.operations.imap_checks import check_imap, open_client
 from espomail.operations.smtp_checks import check_smtp
+from espomail.sign_in.secret import secret_for
 
 
 class FolderLine(Struct, frozen=True, kw_only=True):
@@ -31,10 +31,10 @@ def check_mailbox(mailbox: Mailbox, *, now: datetime) -> Checkup:
     return checkup
 
 
-def folders_of(mailbox: Mailbox) -> list[FolderLine]:
+def folders_of(mailbox: Mailbox, *, now: datetime) -> list[FolderLine]:
     """The folders that the server has. Raises ServerTrouble, LoginRefused, WrongConfiguration."""
     imap = mailbox.imap
-    secret = secret_of(imap)
+    secret = secret_for(imap, now, insists=True)
     with open_client(imap) as client:
         log_in(client, imap, secret)
         found = server_folders(client, imap.host)

@@ -16,7 +16,6 @@ from msgspec import Struct
 from espomail.config.choice import mailboxes_named
 from espomail.config.load import Loaded
 from espomail.config.schema import Config, Mailbox
-from espomail.config.secrets import secret_of
 from espomail.config.zones import zone
 from espomail.crm.context import Context
 from espomail.errors import ServerTrouble, WrongConfiguration
@@ -26,6 +25,7 @@ from espomail.intake.lock import run_lock
 from espomail.intake.reader import Reader
 from espomail.intake.settle import Pace, settle_kept, settle_left_over
 from espomail.mail import templating
+from espomail.sign_in.secret import secret_for
 from espomail.store.connection import close_database, open_database
 from espomail.store.models import Journal
 from espomail.store.read import rows_of
@@ -94,7 +94,9 @@ class _Comparison:
         for mailbox in self.chosen:
             try:
                 deadline = time.monotonic() + LONGEST_SESSION_S
-                with sign_in(mailbox.imap, secret_of(mailbox.imap), deadline=deadline) as session:
+                with sign_in(
+                    mailbox.imap, secret_for(mailbox.imap, self.context.now), deadline=deadline
+                ) as session:
                     for folder in mailbox.imap.folders:
                         if fetches_missing:
                             fetched += self._fetch_missing(mailbox, folder, session)

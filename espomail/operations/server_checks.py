@@ -3,14 +3,16 @@
 import socket
 import ssl
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Final
 
+from espomail.config.addresses import is_loopback
 from espomail.config.schema import Server
-from espomail.config.secrets import secret_of
 from espomail.errors import LoginRefused, ServerTrouble, WrongConfiguration
 from espomail.operations.findings import Checkup
 from espomail.reach import clean
+from espomail.sign_in.secret import secret_for
+from espomail.sign_in.token import Token
+from espomail.sign_in.tokens import how_to_allow
 
 DAYS_BEFORE_EXPIRY: Final = 14
 SECONDS_A_DAY: Final = 86_400
@@ -50,7 +52,7 @@ def check_encryption(
     """How the connection is encrypted, and for how long the server's certificate is still good."""
     what = f"{protocol} TLS"
     if not isinstance(connection, ssl.SSLSocket):
-        if _is_this_machine(server.host):
+        if is_loopback(server.host):
             checkup.fine(what, "none is asked for, and the server is on this machine")
         else:
             advice = f"set {server.place}.security: starttls, or tls"
@@ -70,14 +72,42 @@ def check_encryption(
         checkup.fine(what, said)
 
 
-def secret_for(checkup: Checkup, protocol: str, server: Server) -> str | None:
+def checked_secret(checkup: Checkup, protocol: str, server: Server, now: datetime) -> str | Token | None:
     """The secret to sign in with; None, and a finding, where it cannot be had."""
+    what = f"{protocol} secret"
     try:
-        return secret_of(server)
+        return secret_for(server, now, insists=True)
+    except ServerTrouble as trouble:
+        said, _, advice = trouble.said.rpartition("; ")
+        otherwise = "try again later; if it goes on, ask the provider of the tokens"
+        checkup.fail(what, said or advice, advice if said else otherwise, type(trouble))
     except WrongConfiguration as trouble:
-        advice = "see that the login which runs espomail from cron can get the secret"
-        checkup.fail(f"{protocol} secret", str(trouble), advice, WrongConfiguration)
-        return None
+        said, _, command = str(trouble).partition("; type: ")
+        advice = f"type: {command}" if command else "see that espomail's login in cron can get the secret"
+        checkup.fail(what, said, advice, WrongConfiguration)
+    return None
+
+
+def signed_in(
+    checkup: Checkup, protocol: str, server: Server, method: str, secret: str | Token, now: datetime
+) -> None:
+    """Tell how we are signed in, and until when, where that is known."""
+    what, said = f"{protocol} login", f"signed in as {server.username} with {method}"
+    if not isinstance(secret, Token) or secret.expires_at is None or secret.authorized_at is None:
+        checkup.fine(what, said)
+        return
+    minutes = max(0, int((secret.expires_at - now).total_seconds() // 60))
+    said += f"; the token is good for {minutes} more minutes, and renewed ahead of that"
+    said += f"; allowed on {secret.authorized_at.date()}"
+    if secret.authorized_until is None:
+        checkup.fine(what, said)
+        return
+    days = int((secret.authorized_until - now).total_seconds() // SECONDS_A_DAY)
+    said += f" for {days} more days (until {secret.authorized_until.date()})"
+    if days < DAYS_BEFORE_EXPIRY:
+        checkup.warn(what, said, f"{how_to_allow(server)} before that day")
+    else:
+        checkup.fine(what, said)
 
 
 def no_login(checkup: Checkup, protocol: str, server: Server, trouble: ServerTrouble) -> None:
@@ -94,12 +124,3 @@ def no_login(checkup: Checkup, protocol: str, server: Server, trouble: ServerTro
         checkup.fail(what, said, advice or f"check {server.place}", ServerTrouble)
     else:
         checkup.fail(what, trouble.said, "try again later; if it goes on, ask the provider", ServerTrouble)
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -11,11 +11,13 @@ from espomail.operations.findings import Checkup
 from espomail.operations.server_checks import (
     check_encryption,
     check_name,
+    checked_secret,
     no_connection,
     no_login,
-    secret_for,
+    signed_in,
 )
-from espomail.outbox.connect import answer, connect, log_in, new_client, told_as_trouble
+from espomail.outbox.connect import answer, connect, new_client, told_as_trouble
+from espomail.outbox.login import log_in
 from espomail.outbox.smtp import TAKEN
 from espomail.reach import SILENCE_S, watched
 
@@ -54,7 +56,7 @@ def check_smtp(checkup: Checkup, mailbox: Mailbox, smtp: Smtp, now: datetime) ->
             is_connected = True
             checkup.fine("SMTP server", f"{smtp.host}:{smtp.port} answers")
             check_encryption(checkup, "SMTP", smtp, client.sock, now)
-            if _is_in(checkup, smtp, client):
+            if _is_in(checkup, smtp, client, now):
                 _check_senders(checkup, mailbox, smtp, client)
     except ServerTrouble as trouble:
         if is_connected:
@@ -65,7 +67,7 @@ def check_smtp(checkup: Checkup, mailbox: Mailbox, smtp: Smtp, now: datetime) ->
             no_connection(checkup, "SMTP", smtp, trouble)
 
 
-def _is_in(checkup: Checkup, smtp: Smtp, client: "SMTP") -> bool:
+def _is_in(checkup: Checkup, smtp: Smtp, client: "SMTP", now: datetime) -> bool:
     if not smtp.username:
         checkup.fine("SMTP login", "none is asked for")
         return True
@@ -74,16 +76,16 @@ def _is_in(checkup: Checkup, smtp: Smtp, client: "SMTP") -> bool:
         advice = f"use the port for submission (587 or 465), or leave {smtp.place}.username out"
         checkup.fail("SMTP login", said, advice, ServerTrouble)
         return False
-    secret = secret_for(checkup, "SMTP", smtp)
+    secret = checked_secret(checkup, "SMTP", smtp, now)
     if secret is None:
         return False
     try:
         with told_as_trouble(smtp):
-            log_in(client, smtp, secret)
+            method = log_in(client, smtp, secret)
     except ServerTrouble as trouble:
         no_login(checkup, "SMTP", smtp, trouble)
         return False
-    checkup.fine("SMTP login", f"signed in as {smtp.username}")
+    signed_in(checkup, "SMTP", smtp, method, secret, now)
     return True
 
 

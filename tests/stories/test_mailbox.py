@@ -69,7 +69,7 @@ def test_servers_are_tried_over_tls_and_with_a_login(desk_anywhere: Desk):
     assert (code, errors(findings)) == (0, [])
     assert "TLSv1.3, certificate trusted, good for 29 more days" in findings["IMAP TLS"]["said"]
     assert "TLSv1.3, certificate trusted, good for 29 more days" in findings["SMTP TLS"]["said"]
-    assert findings["SMTP login"]["said"] == f"signed in as {desk.address}"
+    assert findings["SMTP login"]["said"] == f"signed in as {desk.address} with PLAIN"
 
 
 @pytest.mark.parametrize(
