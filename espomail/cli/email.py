@@ -11,6 +11,7 @@ from espomail.cli.options import NUMBER, TYPE_AND_ID, lists, prints
 from espomail.cli.session import Session, in_session
 from espomail.crm import emails
 from espomail.crm.email_lines import EmailLine, EmailPage
+from espomail.crm.mail_folders import require_folder
 from espomail.crm.records import require_readable
 from espomail.crm.refs import Ref
 from espomail.errors import NotFound, UnusableInput, WrongUsage
@@ -62,6 +63,8 @@ def list_emails(
         session.require_user("--unread")
     if folder in emails.OWN_FOLDERS:
         session.require_user(f"--folder {folder}")
+    if folder is not None:
+        require_folder(session.access, folder)
     wanted = emails.EmailFilter(
         mailbox=session.require_known("mailbox", mailbox, session.config.mailboxes),
         parent=parent,

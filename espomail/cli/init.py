@@ -6,12 +6,22 @@ import sys
 from pathlib import Path
 
 import click
+from msgspec import Struct
 
 from espomail.cli import acting
 from espomail.cli.command import Verb, exits
 from espomail.cli.invocation import Invocation
 from espomail.cli.output import Output
 from espomail.errors import NotPermitted, UnusableInput, WrongUsage
+
+
+class Made(Struct, frozen=True, kw_only=True):
+    """What there is now, by whole paths. The file of the password is still to be written."""
+
+    config: str
+    templates: str
+    password_file: str
+
 
 NEXT_STEPS = """\
 Next:
@@ -40,10 +50,15 @@ def command(invocation: Invocation, directory: str | None) -> None:
         raise NotPermitted("a configuration is made by the login that will own it, not through sudo")
     today = invocation.now.astimezone(system_zone(invocation.environ)).date()
     file = start_at(_file(invocation, directory), today)
-    Output(invocation).show_text(str(file))
+    secret = file.parent / "support.password"
+    if invocation.format is None:
+        Output(invocation).show_text(str(file))
+    else:
+        made = Made(config=str(file), templates=str(file.parent / "templates"), password_file=str(secret))
+        Output(invocation).show_one(made)
     program = _program(invocation, file)
     job = program.replace("%", r"\%")  # cron reads a bare % as the end of the line
-    invocation.tell(NEXT_STEPS.format(secret=file.parent / "support.password", program=program, job=job))
+    invocation.tell(NEXT_STEPS.format(secret=secret, program=program, job=job))
 
 
 def _file(invocation: Invocation, directory: str | None) -> Path:

@@ -48,7 +48,7 @@ class EmailHead(Struct, frozen=True, kw_only=True):
     teams: tuple[str, ...]
 
     def __str__(self) -> str:
-        return str(self.id)
+        return f"{self.id}: {self.subject}"
 
 
 class EmailLine(EmailHead, frozen=True, kw_only=True):

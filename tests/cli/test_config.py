@@ -49,6 +49,20 @@ def test_init_prints_the_file_and_tells_the_next_steps(
     assert abs((since - date.today()).days) <= 1  # noqa: DTZ011
 
 
+def test_init_tells_programs_what_it_has_made(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for words in (["--json"], ["--format", "csv"]):
+        folder = tmp_path / words[-1]
+        assert main(["init", *words, "--directory", str(folder)], {"HOME": str(tmp_path)}) == 0
+        paths = [str(folder / name) for name in ("config.yaml", "templates", "support.password")]
+        out = capfd.readouterr().out
+        if words == ["--json"]:
+            assert msgspec.json.decode(out) == dict(
+                zip(("config", "templates", "password_file"), paths, strict=True)
+            )
+        else:
+            assert out == f"config,templates,password_file\n{','.join(paths)}\n"
+
+
 def test_init_elsewhere_tells_commands_that_name_the_file(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -270,3 +270,38 @@ def test_a_group_folder_lets_its_team_read(office_with: OfficeWith, espomail: Pr
     office.write((change(Email, 1, group_folder="Invoices"),))
     assert espomail("email", "list", "--fields", "id", user="clara").out == "1\n"
     assert espomail("email", "list", "--folder", "Invoices", "--fields", "id", user="clara").out == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("user", "there"),
+    [
+        (None, "inbox, sent, archive, trash, Invoices, Bills"),
+        ("anna", "inbox, sent, archive, trash, Bills, Work, Friends"),
+        ("clara", "inbox, sent, archive, trash, Invoices"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_told_with_those_that_are(
+    office_with: OfficeWith, espomail: Program, user: str | None, there: str
+) -> None:
+    imap = "{host: localhost, password: x, fetch_since: 2026-01-01}"
+    personal = f"{{kind: personal, user: anna, folder: Work, imap: {imap}}}"
+    office = office_with(
+        "mailboxes:",
+        "group_folders: {Invoices: {teams: [sales]}, Bills: {teams: [support]}}\n"
+        f"mailboxes:\n  anna: {personal}",
+    )
+    office.receive(mail(to="anna@example.com"))
+    office.write((change(EmailUser, 1, "anna", folder="Friends"),))
+    said = espomail("email", "list", "--folder", "nope", user=user)
+    told = f'espomail: error: there is no folder "nope"; there are: {there}\n'
+    assert (said.code, said.err) == (66, told)
+    assert espomail("email", "list", "--folder", there.rpartition(", ")[2], user=user).code == 0
+
+
+def test_mail_in_a_group_folder_that_is_configured_no_longer_is_found_by_the_system(
+    office: Office, espomail: Program
+) -> None:
+    office.receive(mail())
+    office.write((change(Email, 1, group_folder="Former"),))
+    assert espomail("email", "list", "--folder", "Former", "--fields", "id").out == "1\n"
+    assert espomail("email", "list", "--folder", "Former", user="anna").code == 66

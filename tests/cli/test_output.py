@@ -40,6 +40,11 @@ def test_tsv_escapes_tab_newline_return_and_backslash(office: Office, espomail: 
     assert espomail("account", "list", "--fields", "name").out == "back\\\\slash and\\ttab\\r\\n\n"
 
 
+def test_tsv_of_a_case_names_its_emails(three_cases: Office, espomail: Program) -> None:
+    said = espomail("case", "show", "1", "--fields", "number,emails")
+    assert said.out == "1\t2: [#1] We have received your message: First, 1: First\n"
+
+
 def test_json_is_an_array_with_nulls_and_integers(three_cases: Office, espomail: Program) -> None:
     cases = espomail("case", "list", "--json").json
     assert [case["number"] for case in cases] == [3, 2, 1]
