@@ -1,7 +1,6 @@
 """One run of `fetch`, from the lock to the last delivery."""
 
 import gc
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,9 +18,10 @@ from espomail.intake.after_import import tell_server
 from espomail.intake.ahead import ahead
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.journal import Kept
+from espomail.intake.left_over import settle_left_over
 from espomail.intake.lock import run_lock
 from espomail.intake.reader import Reader, Unreadable
-from espomail.intake.settle import Pace, Settled, preview, settle_kept, settle_left_over
+from espomail.intake.settle import Pace, Settled, preview, settle_kept
 from espomail.intake.tally import Tally
 from espomail.mail import templating
 from espomail.mail.reading import Reading
@@ -113,6 +113,7 @@ class Run:
         self.tallies = {mailbox.key: Tally(mailbox.key) for mailbox in chosen}
         self.news: list[str] = []
         self.has_trouble = False
+        self.smtp_troubles: Mapping[str, str | None] = {}
         self.previewed: list[journal.Kept] = []
 
     def go(self, began: float) -> FetchReport:
@@ -131,20 +132,31 @@ class Run:
             self.fetch_mailbox(mailbox, time.monotonic() + left / (len(self.chosen) - number))
         if self.request.is_dry_run:
             self.preview()
+            self.news += [f"mailbox {key}: {box.error}" for key, box in self.tallies.items() if box.error]
             return self.report(OutboxReport(), time.monotonic() - began)
-        read = [key for key, tally in self.tallies.items() if tally.was_tried and tally.error is None]
-        health.remember_success(read, self.clock())
         outbox = self.deliver() if self.request.sends else OutboxReport(waiting=queue.waiting())
+        self.tell()
         return self.report(outbox, time.monotonic() - began)
 
     def deliver(self) -> OutboxReport:
-        """Send what is due; of a server's troubles people hear when they begin and when they end."""
+        """Send what is due."""
         delivered = queue.deliver_due(self.config, self.clock, self.is_over)
-        for key, trouble in delivered.troubles.items():
-            self.news += health.record(f"{key} (SMTP)", trouble, self.clock())
-            self.has_trouble |= trouble is not None
+        self.smtp_troubles = delivered.troubles
         self.news += save_sent(self.config, delivered.sent, self.clock(), deadline=self.over_at)
         return delivered.outbox
+
+    def tell(self) -> None:
+        """Gather what people are to hear, and remember that they have: last of all, since runs get killed."""
+        now = self.clock()
+        tried = {key: tally.error for key, tally in self.tallies.items() if tally.was_tried}
+        for key, error in tried.items():
+            self.news += health.record(key, error, now)
+        for key, error in self.smtp_troubles.items():
+            self.news += health.record(f"{key} (SMTP)", error, now)
+        health.remember_success([key for key, error in tried.items() if error is None], now)
+        parked = health.tell_parked(self.tallies)
+        self.news += parked
+        self.has_trouble |= bool(parked) or any(self.smtp_troubles.values())
 
     def is_over(self) -> bool:
         return time.monotonic() > self.over_at
@@ -161,10 +173,6 @@ class Run:
                     tell_server(mailbox, session)
         except (ServerTrouble, WrongConfiguration) as trouble:
             tally.error = str(trouble)
-        if self.request.is_dry_run:
-            self.news += [f"mailbox {mailbox.key}: {tally.error}"] if tally.error else []
-        else:
-            self.news += health.record(mailbox.key, tally.error, self.clock())
 
     def fetch_folder(self, mailbox: Mailbox, folder: str, session: Session, deadline: float) -> None:
         """Keep each batch of a folder, then decide it; what the server is to be told comes after that."""
@@ -204,9 +212,7 @@ class Run:
 
     def settle_left_over(self) -> None:
         """Decide what an earlier run has kept and died over."""
-        for settled in settle_left_over(
-            self.context, self.pace, list(self.tallies), self.reader, self.is_over
-        ):
+        for settled in settle_left_over(self.context, self.pace, list(self.tallies), self.is_over):
             self.count(settled)
 
     def count(self, settled: Settled) -> None:
@@ -214,7 +220,7 @@ class Run:
 
     def preview(self) -> None:
         """Decide what was kept and what was fetched, and write nothing."""
-        left = journal.waiting(list(self.tallies), limit=-1, max_bytes=sys.maxsize)
+        left = journal.waiting(self.tallies)
         for settled in preview([*left, *self.previewed], self.context):
             self.count(settled)
 

@@ -13,9 +13,10 @@ from typing import Any
 from espomail.config import load as config_load
 from espomail.crm.context import Context
 from espomail.intake import journal
+from espomail.intake.left_over import settle_left_over
 from espomail.intake.messages import Position, RawMessage
-from espomail.intake.reader import Reader, read_all
-from espomail.intake.settle import Pace, Settled, settle_kept, settle_left_over
+from espomail.intake.reader import read_all
+from espomail.intake.settle import Pace, Settled, settle_kept
 from espomail.mail import templating
 from espomail.store import connection, write
 from espomail.store.changes import Changes, add
@@ -120,9 +121,7 @@ class Office:
 
     def try_again(self) -> list[Settled]:
         """What the beginning of the next run does: decide what is left over."""
-        mailboxes = list(self.config.mailboxes)
-        with Reader() as reader:
-            return list(settle_left_over(self.context, Pace(), mailboxes, reader, lambda: False))
+        return list(settle_left_over(self.context, Pace(), list(self.config.mailboxes), lambda: False))
 
     def write(self, changes: Changes) -> None:
         with connection.writing():

@@ -7,7 +7,7 @@ from datetime import datetime
 from espomail.store import write
 from espomail.store.changes import change, put
 from espomail.store.connection import writing
-from espomail.store.models import MailboxState
+from espomail.store.models import Journal, MailboxState
 
 CHANGING = re.compile(r"\w*\d\w*")
 """Words with digits in an error: a time or an id, which differs at every try."""
@@ -41,9 +41,30 @@ def record(mailbox: str, error: str | None, now: datetime) -> list[str]:
     return []
 
 
+def tell_parked(mailboxes: Iterable[str]) -> list[str]:
+    """What people are to be told of parked messages, a line each, and once: also those of a run that died."""
+    untold = Journal.select(Journal.id, Journal.mailbox, Journal.folder, Journal.error).where(
+        Journal.outcome == "quarantined", ~Journal.is_told, Journal.mailbox.in_(list(mailboxes))
+    )
+    rows = list(untold.order_by(Journal.id))
+    if rows:
+        with writing():
+            write.apply([change(Journal, row.id, is_told=True) for row in rows])
+    return [
+        f"mailbox {row.mailbox}, folder {row.folder}: a message is parked: {_last_line(row.error or '')}; "
+        f"see: espomail quarantine show {row.id}"
+        for row in rows
+    ]
+
+
 def remember_success(mailboxes: Iterable[str], now: datetime) -> None:
     """Remember when these mailboxes were last read without trouble: one commit for all of a run."""
     changes = [change(MailboxState, mailbox, last_success_at=now) for mailbox in mailboxes]
     if changes:
         with writing():
             write.apply(changes)
+
+
+def _last_line(report: str) -> str:
+    """What a traceback comes to."""
+    return report.strip().rpartition("\n")[2]

@@ -71,20 +71,10 @@ def keep(mailbox: str, messages: Sequence[RawMessage], position: Position | None
     return kept
 
 
-def waiting(mailboxes: Iterable[str], limit: int, max_bytes: int) -> list[Kept]:
-    """The messages that wait for their decision, in the order of their arrival: at most so many, so large.
-
-    The first one is given whatever its size.
-    """
-    found: list[Kept] = []
-    size = 0
+def waiting(mailboxes: Iterable[str]) -> list[Kept]:
+    """The messages that wait for their decision, in the order of their arrival."""
     is_waiting = (Journal.outcome == "new") & Journal.mailbox.in_(list(mailboxes))
-    for entry in _rows_with_bytes(is_waiting, limit):
-        size += entry["size"]
-        if found and size > max_bytes:
-            break
-        found.append(_kept(entry, tries=entry["tries"] + 1))
-    return found
+    return [_kept(row) for row in _rows_with_bytes(is_waiting)]
 
 
 def left_over(mailboxes: Iterable[str]) -> list[int]:
@@ -93,20 +83,18 @@ def left_over(mailboxes: Iterable[str]) -> list[int]:
     return [row.id for row in rows.order_by(Journal.id)]
 
 
-def begin_try(entry_id: int) -> Kept:
-    """The message, for one more try, which is committed before it begins: the program may die of it."""
-    row = next(_rows_with_bytes(Journal.id == entry_id))
-    kept = _kept(row, tries=row["tries"] + 1)
-    with writing():
-        write.apply((change(Journal, entry_id, tries=kept.tries),))
-    return kept
+def again(entry_id: int) -> Kept | None:
+    """The message, for one more try; None where it has been decided meanwhile."""
+    rows = list(_rows_with_bytes((Journal.id == entry_id) & (Journal.outcome == "new")))
+    return _kept(rows[0]) if rows else None
 
 
 def fail(entry_id: int, tries: int, report: str, *, now: datetime) -> Changes:
     """Leave a message for another try by the next run; after the last one park it, raw, for an operator."""
     if tries < MOST_TRIES:
         return (change(Journal, entry_id, tries=tries, error=report),)
-    return (change(Journal, entry_id, outcome="quarantined", tries=tries, error=report, decided_at=now),)
+    parked = {"outcome": "quarantined", "tries": tries, "error": report, "is_told": False, "decided_at": now}
+    return (change(Journal, entry_id, **parked),)
 
 
 def retry(entry_id: int) -> Changes:
@@ -177,13 +165,13 @@ def _rows(entry: Kept, message: RawMessage, data: bytes) -> Changes:
     )
 
 
-def _rows_with_bytes(condition: Any, limit: int | None = None) -> Iterator[dict[str, Any]]:
+def _rows_with_bytes(condition: Any) -> Iterator[dict[str, Any]]:
     query = Journal.select(Journal, models.RawMessage.data).join(models.RawMessage).where(condition)
-    rows: Iterator[dict[str, Any]] = query.order_by(Journal.id).limit(limit).dicts().iterator()
+    rows: Iterator[dict[str, Any]] = query.order_by(Journal.id).dicts().iterator()
     return rows
 
 
-def _kept(row: dict[str, Any], *, tries: int) -> Kept:
+def _kept(row: dict[str, Any]) -> Kept:
     return Kept(
         id=row["id"],
         raw_id=row["raw_message"],
@@ -194,5 +182,5 @@ def _kept(row: dict[str, Any], *, tries: int) -> Kept:
         size=row["size"],
         is_partial=row["is_partial"],
         raw=decompress(row["data"]),
-        tries=tries,
+        tries=row["tries"] + 1,
     )

@@ -18,14 +18,15 @@ from espomail.config.schema import Config
 from espomail.crm.arrival import PIPED
 from espomail.errors import UnusableInput
 from espomail.intake import journal
+from espomail.intake.limits import limit
 from espomail.intake.lock import run_lock
 from espomail.intake.messages import RawMessage
-from espomail.intake.reader import MEMORY_BYTES, MEMORY_PER_BYTE, PROCESSOR_S
 from espomail.store.connection import close_database, open_database, writing
 from espomail.store.models import Journal
 
 UIDVALIDITY: Final = 1  # the way in which UIDs are given out: counted
 STOPPING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+"""What somebody ends a program with; no message does."""
 _ENVELOPE: Final = b"From "  # begins the line that mbox, local(8) and pipe(8)'s flag F put before a mail
 
 
@@ -84,20 +85,11 @@ def _decide_apart(config: Config, entry: int, size: int, now: datetime) -> None:
     try:
         for number in STOPPING:
             signal.signal(number, signal.SIG_DFL)
-        _limit(size)
+        limit(size)
         _decide(config, entry, now)
     except BaseException:  # noqa: BLE001  # the next run tries again, and tells of it
         os._exit(1)
     os._exit(0)
-
-
-def _limit(size: int) -> None:
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, resource.RLIM_INFINITY))
-    memory_bytes = MEMORY_BYTES + MEMORY_PER_BYTE * size
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, resource.RLIM_INFINITY))
 
 
 def _decide(config: Config, entry: int, now: datetime) -> None:
@@ -111,7 +103,8 @@ def _decide(config: Config, entry: int, now: datetime) -> None:
     context = Context.of_installation(
         config, now=now, zone=zone(config), templates=templating.load(config.templates)
     )
-    kept = journal.begin_try(entry)
-    for _ in settle_kept([kept], read_all([kept]), context, Pace()):
-        pass  # what became of it stands in the journal
+    kept = journal.again(entry)
+    if kept is not None:
+        for _ in settle_kept([kept], read_all([kept]), context, Pace()):
+            pass  # what became of it stands in the journal
     close_database()

@@ -5,7 +5,6 @@ the reading process has died over is read again, each message alone in a process
 """
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -15,16 +14,13 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from espomail.intake.journal import Kept
+from espomail.intake.limits import limit
 from espomail.mail.reading import Reading, read, read_many, unpack
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext
 
 WORTH_A_PROCESS: Final = 100  # messages; starting a process takes as long as reading so many
-
-MEMORY_BYTES: Final = 1024**3  # for reading one message alone, and for each of its bytes as many more:
-MEMORY_PER_BYTE: Final = 20
-PROCESSOR_S: Final = 60
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -74,16 +70,13 @@ class Reader:
         """Read one message under limits of memory and processor time, in a process that may die of it."""
         if self._cell is None:
             self._cell = _new_pool(1)
-        memory_bytes = MEMORY_BYTES + MEMORY_PER_BYTE * len(kept.raw)
         try:
-            return unpack(self._cell.submit(_read_limited, kept.raw, kept.is_partial, memory_bytes).result())[
-                0
-            ]
+            return unpack(self._cell.submit(_read_limited, kept.raw, kept.is_partial).result())[0]
         except BrokenProcessPool:
             self._cell = None
             return Unreadable("reading it has killed the process that read it, or taken a minute")
-        except MemoryError:
-            return Unreadable(f"reading it takes more than {memory_bytes // 1024**2} MB of memory")
+        except MemoryError as limits:
+            return Unreadable(f"reading it takes more than {limits} of memory")
 
 
 def read_all(kept: Sequence[Kept]) -> list[Reading]:
@@ -120,12 +113,10 @@ def _context() -> "ForkServerContext":
     return context
 
 
-def _read_limited(raw: bytes, is_partial: bool, memory_bytes: int) -> bytes:
+def _read_limited(raw: bytes, is_partial: bool) -> bytes:
     """In the other process: what is over the limits raises MemoryError, or ends the process."""
-    import resource
-
-    used_s = int(time.process_time())
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (used_s + PROCESSOR_S, resource.RLIM_INFINITY))
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, resource.RLIM_INFINITY))
-    return read_many([(raw, is_partial)])
+    memory_bytes = limit(len(raw))
+    try:
+        return read_many([(raw, is_partial)])
+    except MemoryError:
+        raise MemoryError(f"{memory_bytes // 1024**2} MB") from None

@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from espomail.crm.context import Context
 from espomail.crm.loading import load
 from espomail.intake import journal
 from espomail.intake.journal import Kept
-from espomail.intake.reader import Reader, Unreadable
+from espomail.intake.reader import Unreadable
 from espomail.mail.reading import Reading, read
 from espomail.pipeline.decide import Failure, Outcome, decide_all
 from espomail.store import write
@@ -57,20 +57,6 @@ class Pace:
             self.size = min(self.MOST, self.size * 2)
 
 
-def settle_left_over(
-    context: Context, pace: Pace, mailboxes: Sequence[str], reader: Reader, is_over: Callable[[], bool]
-) -> Iterator[Settled]:
-    """Decide what an earlier run has kept and not decided, each message alone: one may have killed it."""
-    for entry in journal.left_over(mailboxes):
-        if is_over():
-            return
-        kept = journal.begin_try(entry)
-        if kept.tries > journal.MOST_TRIES:
-            yield _fail(kept, "the program has died over it", context)
-        else:
-            yield from settle_kept([kept], [reader.read_alone(kept)], context, pace)
-
-
 def settle_kept(
     kept: Sequence[Kept], readings: Sequence[Reading | Unreadable], context: Context, pace: Pace
 ) -> Iterator[Settled]:
@@ -80,7 +66,7 @@ def settle_kept(
         some = [waiting.popleft() for _ in range(min(pace.size, len(waiting)))]
         for one, reading in some:
             if isinstance(reading, Unreadable):
-                yield _fail(one, reading.because, context)
+                yield fail(one, reading.because, context)
         readable = [(one, reading) for one, reading in some if isinstance(reading, Reading)]
         yield from settle(readable, context, pace)
 
@@ -112,7 +98,7 @@ def settle(readable: Sequence[tuple[Kept, Reading]], context: Context, pace: Pac
         return _decide_and_write(readable, context, pace)
     except FAULTS_OF_A_MAIL as fault:
         if len(readable) == 1:
-            return [_fail(readable[0][0], "".join(traceback.format_exception(fault)), context)]
+            return [fail(readable[0][0], "".join(traceback.format_exception(fault)), context)]
         return [one for alone in readable for one in settle([alone], context, pace)]
 
 
@@ -139,12 +125,13 @@ def _told(kept: Kept, decided: Outcome | Failure, context: Context) -> tuple[Set
     return _failed(kept, decided.report), journal.fail(kept.id, kept.tries, decided.report, now=context.now)
 
 
-def _fail(kept: Kept, report: str, context: Context) -> Failed:
+def fail(kept: Kept, report: str, context: Context) -> Failed:
+    """Write down that this try to decide the message has failed."""
     with writing():
         write.apply(journal.fail(kept.id, kept.tries, report, now=context.now))
     return _failed(kept, report)
 
 
 def _failed(kept: Kept, report: str) -> Failed:
-    error = report.strip().splitlines()[-1]
+    error = report.strip().rpartition("\n")[2]
     return Failed(kept.mailbox, kept.folder, kept.id, error, kept.tries >= journal.MOST_TRIES)

@@ -23,7 +23,7 @@ class Tally:
         """Count one mail; gives what people are to be told of it."""
         if isinstance(settled, Failed):
             self._results["quarantined" if settled.is_parked else "retrying"] += 1
-            return [_parked(settled)] if settled.is_parked else []
+            return []
         self._results[settled.result] += 1
         self._cases_created += settled.made_case
         self._cases_updated += settled.joined_case
@@ -50,8 +50,3 @@ class Tally:
             auto_replies=self._auto_replies,
             remaining=sum(self.remaining.values()),
         )
-
-
-def _parked(failed: Failed) -> str:
-    where = f"mailbox {failed.mailbox}, folder {failed.folder}"
-    return f"{where}: a message is parked: {failed.error}; see: espomail quarantine show {failed.entry}"

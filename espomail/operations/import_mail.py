@@ -13,13 +13,14 @@ from espomail.config.schema import Mailbox
 from espomail.config.zones import zone
 from espomail.crm.context import Context
 from espomail.errors import NotFound, UnusableInput
-from espomail.intake import imported, journal, mail_files
+from espomail.intake import health, imported, journal, mail_files
 from espomail.intake.journal import Kept
+from espomail.intake.left_over import settle_left_over
 from espomail.intake.lock import run_lock
 from espomail.intake.mail_files import Found, Kind, Unusable
 from espomail.intake.messages import RawMessage
 from espomail.intake.reader import Reader, Unreadable
-from espomail.intake.settle import Pace, Settled, settle_kept, settle_left_over
+from espomail.intake.settle import Pace, Settled, settle_kept
 from espomail.intake.tally import Tally
 from espomail.mail import templating
 from espomail.mail.reading import Reading
@@ -102,7 +103,7 @@ class _Import:
 
     def go(self, stdin: io.BufferedReader, on_progress: OnProgress) -> Imported:
         """All files, one after the other. What an earlier import has kept and died over comes first."""
-        self._count(settle_left_over(self.context, self.pace, [self.mailbox.key], self.reader, lambda: False))
+        self._count(settle_left_over(self.context, self.pace, [self.mailbox.key], lambda: False))
         in_hand: deque[tuple[list[Kept], Callable[[], Sequence[Reading | Unreadable]]]] = deque()
         total = sum(file.size for file in self.found.files)
         for batch, read_bytes in _batches(self._messages(stdin)):
@@ -148,7 +149,7 @@ class _Import:
         done |= {"ok": not self.troubles, "error": trouble if self.troubles else None}
         return Imported(
             report=ImportReport(**done, unreadable=len(self.troubles)),
-            news=(*self.troubles, *self._passed_over(), *self.news),
+            news=(*self.troubles, *self._passed_over(), *self.news, *health.tell_parked([self.mailbox.key])),
             has_trouble=bool(self.tally.warnings),
         )
 

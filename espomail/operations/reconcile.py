@@ -21,9 +21,10 @@ from espomail.crm.context import Context
 from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.intake import journal
 from espomail.intake.imap import Session, sign_in
+from espomail.intake.left_over import settle_left_over
 from espomail.intake.lock import run_lock
 from espomail.intake.reader import Reader
-from espomail.intake.settle import Pace, settle_kept, settle_left_over
+from espomail.intake.settle import Pace, settle_kept
 from espomail.mail import templating
 from espomail.sign_in.secret import secret_for
 from espomail.store.connection import close_database, open_database
@@ -104,7 +105,7 @@ class _Comparison:
             except (ServerTrouble, WrongConfiguration) as trouble:
                 troubles.append(f"mailbox {mailbox.key}: {trouble}")
             if fetches_missing:
-                for _ in settle_left_over(self.context, self.pace, [mailbox.key], self.reader, lambda: False):
+                for _ in settle_left_over(self.context, self.pace, [mailbox.key], lambda: False):
                     pass  # what became of them is read from the journal
             differences += _undecided(mailbox)
         return Reconciled(differences=tuple(differences), troubles=tuple(troubles), fetched=fetched)

@@ -104,6 +104,7 @@ class Journal(Numbered):
     email = IntegerField(null=True, index=True, column_name="email_id")
     tries = IntegerField(default=0)
     error = TextField(null=True)
+    is_told = BooleanField(default=True)  # False: it was parked, and no run has said so yet
     decided_at = UtcField(null=True)
 
     class Meta:

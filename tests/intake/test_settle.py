@@ -3,7 +3,6 @@
 import pytest
 
 from espomail.intake import journal
-from espomail.intake.messages import Position, RawMessage
 from espomail.intake.settle import Failed, Pace
 from espomail.pipeline import decide as decide_module
 from espomail.pipeline.email_to_case import make_or_join_case
@@ -60,17 +59,6 @@ def test_mail_that_breaks_the_rules_once_is_taken_in_by_the_next_run(office, mon
     monkeypatch.undo()
     office.try_again()
     assert office.rows(Case, "name") == ["Poison"]
-
-
-def test_mail_that_the_program_dies_over_is_parked_after_three_tries(office):
-    (kept,) = journal.keep(
-        "support", [RawMessage("INBOX", 7, 1, (), office.now, mail(), 9)], Position("INBOX", 7, 1)
-    )
-    for _ in range(3):
-        journal.begin_try(kept.id)  # and then the lights go out
-    (failed,) = office.try_again()
-    assert failed.error == "the program has died over it"
-    assert office.rows(Journal, "outcome") == ["quarantined"]
 
 
 def test_mail_that_breaks_the_rules_leaves_nothing_behind_but_its_bytes_and_the_report(office, monkeypatch):

@@ -48,6 +48,7 @@ def up(migrator, db):
         email = IntegerField(index=True, null=True, column_name="email_id")
         tries = IntegerField(default=0)
         error = TextField(null=True)
+        is_told = BooleanField(default=True)
         decided_at = UtcField(null=True)
 
         class Meta:

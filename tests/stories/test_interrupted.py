@@ -1,0 +1,127 @@
+"""Runs that somebody ends, and mails that end a run: no mail pays for what another, or nobody, has done."""
+
+import fcntl
+import os
+import signal
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.office import mail
+from tests.servers.espomail import PROGRAM, Ended, Espomail
+from tests.servers.ports import HOST, free_port, wait_until
+
+CONFIG = f"""
+teams: {{support: {{}}}}
+mailboxes:
+  support:
+    kind: group
+    address: support@example.com
+    teams: [support]
+    case: {{create: true}}
+    imap: {{host: {HOST}, port: {free_port()}, security: none, username: u, password: p,
+      fetch_since: 2026-01-01}}
+"""
+
+FAULTY = """
+import os, time
+from espomail.outbox import queue
+from espomail.pipeline import decide
+
+decide_soundly, deliver_soundly = decide.decide, queue.deliver_due
+
+def stall_where(place):
+    if os.environ.get("STALLS_AT") == place:
+        open("stalled", "w").close()
+        time.sleep(60)
+
+def decide_badly(arrival, desk):
+    stall_where("deciding")
+    if arrival.parsed.subject == "Poison":
+        os._exit(9)
+    return decide_soundly(arrival, desk)
+
+def deliver_late(*arguments):
+    stall_where("delivering")
+    return deliver_soundly(*arguments)
+
+decide.decide, queue.deliver_due = decide_badly, deliver_late
+"""
+"""Imported by Python before the program starts: a mail that kills it, and moments at which it stalls."""
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Espomail:
+    """An installation whose program fails as `FAULTY` says, and whose mail server is away."""
+    (tmp_path / "sitecustomize.py").write_text(FAULTY)
+    espomail = Espomail(tmp_path)
+    espomail.configure(CONFIG)
+    return espomail
+
+
+def keep(espomail: Espomail, *subjects: str) -> None:
+    """Let mails come in while another run has the lock, so that they are kept and not decided."""
+    with (espomail.folder / "espomail.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for subject in subjects:
+            espomail.ok("ingest", "--mailbox", "support", stdin=mail(subject))
+
+
+def fetch(espomail: Espomail) -> Ended:
+    return espomail.run("fetch", environment={"PYTHONPATH": str(espomail.folder)})
+
+
+def fetch_and_end(espomail: Espomail, stalls_at: str, number: signal.Signals) -> None:
+    """End a run once it stalls: Ctrl-C reaches all its processes, the other signals the program alone."""
+    stalled = espomail.folder / "stalled"
+    environment = {**espomail.environment, "PYTHONPATH": str(espomail.folder), "STALLS_AT": stalls_at}
+    running = subprocess.Popen(
+        [PROGRAM, "fetch"], env=environment, cwd=espomail.folder, stderr=subprocess.PIPE, process_group=0
+    )
+    wait_until(stalled.exists, "the moment at which the run stalls")
+    (os.killpg if number is signal.SIGINT else os.kill)(running.pid, number)
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == (130 if number is signal.SIGINT else -number), said
+    assert said == b""
+    stalled.unlink()
+
+
+def journal(espomail: Espomail) -> list[tuple[str, int]]:
+    """Outcome and tries of each mail."""
+    with closing(sqlite3.connect(espomail.folder / "espomail.db")) as database:
+        return database.execute("SELECT outcome, tries FROM journal ORDER BY id").fetchall()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda one: one.name)
+def test_mail_is_not_to_blame_for_a_run_that_somebody_ends(faulty: Espomail, number: signal.Signals):
+    keep(faulty, "One", "Two")
+    for _ in range(4):
+        fetch_and_end(faulty, "deciding", number)
+    assert journal(faulty) == [("new", 0), ("new", 0)]
+    fetch(faulty)
+    assert journal(faulty) == [("imported", 0), ("imported", 0)]
+
+
+def test_mail_that_kills_the_program_is_parked_after_three_tries_and_stops_no_other(faulty: Espomail):
+    keep(faulty, "One", "Poison", "Two")
+    tries = [fetch(faulty), fetch(faulty), fetch(faulty), fetch(faulty)]
+    assert ["a message is parked" in ended.stderr for ended in tries] == [False, False, True, False]
+    assert journal(faulty) == [("imported", 0), ("quarantined", 3), ("imported", 0)]
+    (parked,) = faulty.json("quarantine", "list")
+    assert (parked["subject"], parked["tries"]) == ("Poison", 3)
+    assert "has killed the process" in parked["error"]
+
+
+def test_what_a_run_that_was_killed_did_not_tell_the_next_one_tells_once(faulty: Espomail):
+    keep(faulty, "Poison")
+    for _ in range(3):
+        fetch_and_end(faulty, "delivering", signal.SIGKILL)
+    assert journal(faulty) == [("quarantined", 3)]
+    told, again = fetch(faulty), fetch(faulty)
+    assert (told.exit_code, again.exit_code) == (1, 1)
+    assert "folder ingest:: a message is parked: " in told.stderr
+    assert "cannot be reached" in told.stderr
+    assert again.stderr == ""
