@@ -43,11 +43,15 @@ class MailboxReport(Struct, frozen=True, kw_only=True):
 
 
 class OutboxReport(Struct, frozen=True, kw_only=True):
-    """What became of the mail that was due. `waiting` counts what still waits after the run."""
+    """What became of the mail that was due. `waiting` counts what still waits after the run.
+
+    `in_doubt`: nobody knows whether it was delivered, since the server or the program broke off.
+    """
 
     sent: int = 0
     failed: int = 0
     waiting: int = 0
+    in_doubt: int = 0
 
 
 class FlushReport(Struct, frozen=True, kw_only=True):

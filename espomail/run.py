@@ -25,7 +25,7 @@ from espomail.intake.settle import Pace, Settled, preview, settle_kept
 from espomail.intake.tally import Tally
 from espomail.mail import templating
 from espomail.mail.reading import Reading
-from espomail.outbox import queue
+from espomail.outbox import copies, queue
 from espomail.report import FetchReport, FetchRequest, FlushReport, OnProgress, OutboxReport
 from espomail.sign_in.secret import secret_for
 from espomail.store import troubles
@@ -61,10 +61,10 @@ def fetch(
 def flush(loaded: Loaded, *, clock: Clock = utc_now) -> FlushReport:
     """Send what is due. Raises TryAgainLater when another run goes on."""
     with run_lock(loaded, waits=False, fails=True), _open(loaded.config, clock(), may_upgrade=False):
-        queue.doubt_interrupted(clock())
-        delivered = queue.deliver_due(loaded.config, clock, lambda: False)
+        delivered = queue.deliver_due(loaded.config, clock)
         news = [f"mailbox {key}: mail waits: {said}" for key, said in delivered.troubles.items() if said]
-        news += save_sent(loaded.config, delivered.sent, clock(), deadline=time.monotonic() + SAVING_S)
+        news += delivered.news
+        news += save_sent(loaded.config, clock, deadline=time.monotonic() + SAVING_S)
         has_trouble = bool(news) or delivered.outbox.failed > 0
         return FlushReport(outbox=delivered.outbox, news=tuple(news), has_trouble=has_trouble)
 
@@ -123,7 +123,6 @@ class Run:
         gc.freeze()
         gc.set_threshold(50_000)
         if not self.request.is_dry_run:
-            queue.doubt_interrupted(self.context.now)
             self.settle_left_over()
         for number, mailbox in enumerate(self.chosen):
             left = self.over_at - time.monotonic()
@@ -140,9 +139,10 @@ class Run:
 
     def deliver(self) -> OutboxReport:
         """Send what is due."""
-        delivered = queue.deliver_due(self.config, self.clock, self.is_over)
+        delivered = queue.deliver_due(self.config, self.clock, deadline=self.over_at)
         self.smtp_troubles = delivered.troubles
-        self.news += save_sent(self.config, delivered.sent, self.clock(), deadline=self.over_at)
+        self.news += delivered.news
+        self.news += save_sent(self.config, self.clock, deadline=self.over_at)
         return delivered.outbox
 
     def tell(self) -> None:
@@ -235,22 +235,43 @@ class Run:
         )
 
 
-def save_sent(
-    config: Config, sent: Mapping[str, Sequence[bytes]], now: datetime, *, deadline: float
-) -> list[str]:
-    """Put copies of what was sent into Sent folders; gives what people are to be told of that."""
-    news = []
-    for key, raws in sent.items():
-        mailbox = config.mailboxes[key]
-        if mailbox.smtp is None or mailbox.smtp.save_sent is None:
-            continue
+def save_sent(config: Config, clock: Clock, *, deadline: float) -> list[str]:
+    """Put copies of what was sent into Sent folders; gives what people are to be told of that.
+
+    What fails, or does not get its turn before the deadline, is tried again by later runs.
+    """
+    given_up = copies.give_up(clock())
+    news = [f"mailbox {key}: {number} copies of sent mail were not saved" for key, number in given_up.items()]
+    for key in copies.mailboxes_with_copies(clock()):
+        if time.monotonic() > deadline:
+            break
+        trouble = None
         try:
-            with sign_in(mailbox.imap, secret_for(mailbox.imap, now), deadline=deadline) as session:
-                for raw in raws:
-                    session.append(mailbox.smtp.save_sent, raw, now)
-        except (ServerTrouble, WrongConfiguration) as trouble:
-            news.append(f"mailbox {key}: sent, but not saved in {mailbox.smtp.save_sent}: {trouble}")
+            _save_copies(key, config.mailboxes.get(key), clock, deadline)
+        except (ServerTrouble, WrongConfiguration) as its_trouble:
+            trouble = f"sent mail is not saved, which is tried again: {its_trouble}"
+        news += health.record(f"{key} (Sent)", trouble, clock())
     return news
+
+
+def _save_copies(key: str, mailbox: Mailbox | None, clock: Clock, deadline: float) -> None:
+    some = copies.begin_try(key, clock())
+    folder = mailbox.smtp.save_sent if mailbox is not None and mailbox.smtp is not None else None
+    if mailbox is None or folder is None:  # the configuration wants no copies any more
+        while some:
+            for copy in some:
+                copies.forget(copy.id)
+            some = copies.begin_try(key, clock())
+        return
+    with sign_in(mailbox.imap, secret_for(mailbox.imap, clock()), deadline=deadline) as session:
+        while some:
+            for copy in some:
+                if time.monotonic() > deadline:
+                    return
+                if not (copy.may_be_there and session.holds(folder, copy.message_id)):
+                    session.append(folder, copy.raw, copy.sent_at)
+                copies.forget(copy.id)
+            some = copies.begin_try(key, clock())
 
 
 @contextmanager

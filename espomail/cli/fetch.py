@@ -113,4 +113,5 @@ def _show(report: FetchReport, out: Output) -> None:
     out.show_lines(MailboxSummary, lines)
     if out.format == "table":
         sent = report.outbox
-        out.show_text(f"outbox: {sent.sent} sent, {sent.failed} failed, {sent.waiting} waiting")
+        doubtful = f", {sent.in_doubt} in doubt" if sent.in_doubt else ""
+        out.show_text(f"outbox: {sent.sent} sent, {sent.failed} failed, {sent.waiting} waiting{doubtful}")

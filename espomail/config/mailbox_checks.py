@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from espomail.config.addresses import is_address, is_host, is_loopback
 from espomail.config.faults import Path, quoted
 from espomail.config.schema import SECRET_SOURCES, CaseRules, Config, Mailbox, Server
+from espomail.config.sending import sending_mailbox
 from espomail.config.token_checks import token_faults
 
 Found = Iterator[tuple[Path, str]]
@@ -113,8 +114,7 @@ def _auto_reply(mailbox: Mailbox, config: Config) -> Found:
     ):
         file = config.templates / f"{name}.txt.j2"
         yield ("auto_reply", "template"), f"there is no {file}, and {quoted(name)} is not built in"
-    sender = config.mailboxes.get(config.system_mailbox or "")
-    if mailbox.smtp is None and not (sender and sender.smtp and sender.smtp.shared):
+    if sending_mailbox(config, mailbox) is None:
         yield ("auto_reply",), "cannot be sent: the mailbox has no smtp"
 
 

@@ -29,7 +29,7 @@ from espomail.store.models import (
 )
 from espomail.store.read import rows_of
 
-SENT_STATUSES = ("queued", "sending", "sent")
+SENT_STATUSES = ("queued", "sending", "sent", "in-doubt")
 OWN_FOLDERS = ("inbox", "archive", "trash")
 
 SORTS: dict[str, Any] = {

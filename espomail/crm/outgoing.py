@@ -84,7 +84,7 @@ def _due(rows: Sequence[Row], now: datetime) -> Changes:
         changes.append(
             change(Outbox, row["id"], state="waiting", next_try_at=now, tries=0, queued_at=now, error=None)
         )
-        changes.append(change(Email, row["email"], status="queued"))
+        changes.append(change(Email, row["email"], status="queued" if row["sent_at"] is None else "sent"))
     return tuple(changes)
 
 

@@ -153,6 +153,14 @@ class Session:
                 self._client.create_folder(folder)
             self._client.append(folder, raw, [rb"\Seen"], at)
 
+    def holds(self, folder: str, message_id: str) -> bool:
+        """Whether there is a message with this Message-ID in the folder."""
+        with told_as_trouble(f"{self._host}: looking into {folder}"):
+            if not self._client.folder_exists(folder):
+                return False
+            self._client.select_folder(folder, readonly=True)
+            return bool(self._found(["HEADER", "Message-ID", message_id]))
+
     # --- reading
 
     def _status(self, folder: str) -> dict[bytes, int]:

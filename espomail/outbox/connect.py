@@ -1,14 +1,14 @@
-"""Connecting to an SMTP server and signing in."""
+"""Connecting to an SMTP server."""
 
 import socket
 import ssl
-from base64 import b64encode
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from espomail.config.schema import Smtp
-from espomail.errors import LoginRefused, ServerTrouble
+from espomail.errors import ServerTrouble
 from espomail.reach import clean, no_starttls, reaching, tls_context
 
 if TYPE_CHECKING:
@@ -25,12 +25,11 @@ def told_as_trouble(smtp: Smtp) -> Iterator[None]:
         try:
             yield
         except smtplib.SMTPServerDisconnected as trouble:  # an OSError too, as all that smtplib raises
-            raise ServerTrouble(f"{where}: the server broke off: {clean(trouble)}") from trouble
-        except smtplib.SMTPResponseException as trouble:
-            said = f"{where}: the server said: {answer(trouble.smtp_code, trouble.smtp_error)}"
-            raise ServerTrouble(said, is_temporary=not 500 <= trouble.smtp_code < 600) from trouble
+            raise ServerTrouble(f"{where}: the server broke off: {in_words(trouble)}") from trouble
         except smtplib.SMTPException as trouble:
-            raise ServerTrouble(f"{where}: the server said: {clean(trouble)}") from trouble
+            is_for_good = isinstance(trouble, smtplib.SMTPResponseException) and trouble.smtp_code // 100 == 5
+            said = f"{where}: the server said: {in_words(trouble)}"
+            raise ServerTrouble(said, is_temporary=not is_for_good) from trouble
         except ssl.SSLError:  # some of them are ValueErrors; `reaching` tells them
             raise
         except ValueError as trouble:
@@ -41,13 +40,8 @@ def new_client(smtp: Smtp, timeout_s: float) -> "SMTP":
     """Not yet connected, so that it can be watched from the first byte."""
     import smtplib
 
-    if smtp.security == "tls":
-        client: SMTP = smtplib.SMTP_SSL(
-            local_hostname=_own_name(), timeout=timeout_s, context=tls_context(smtp)
-        )
-    else:
-        client = smtplib.SMTP(local_hostname=_own_name(), timeout=timeout_s)
-    client._host = smtp.host  # type: ignore[attr-defined]  # its certificate is asked for; `connect` forgets it
+    client = smtplib.SMTP(local_hostname=_own_name(), timeout=timeout_s)
+    client._host = smtp.host  # type: ignore[attr-defined]  # the name that its certificate is asked for
     return client
 
 
@@ -55,7 +49,10 @@ def connect(client: "SMTP", smtp: Smtp) -> None:
     """Connect and say EHLO, encrypted as the configuration asks, or not at all."""
     import smtplib
 
-    code, said = client.connect(smtp.host, smtp.port or 0)
+    client.sock = _reach(smtp.host, smtp.port or 0, client.timeout)
+    if smtp.security == "tls":
+        client.sock = tls_context(smtp).wrap_socket(client.sock, server_hostname=smtp.host)
+    code, said = client.getreply()
     if code != 220:
         raise smtplib.SMTPConnectError(code, said)
     client.ehlo_or_helo_if_needed()
@@ -66,34 +63,32 @@ def connect(client: "SMTP", smtp: Smtp) -> None:
         client.ehlo_or_helo_if_needed()
 
 
-def log_in(client: "SMTP", smtp: Smtp, secret: str) -> None:
-    """Sign in. Raises LoginRefused, or ServerTrouble where the server has a trouble of its own."""
-    import smtplib
-
-    username = smtp.username or ""
-    try:
-        if username.isascii() and secret.isascii():
-            client.login(username, secret)
+def _reach(host: str, port: int, time_s: float) -> socket.socket:
+    """A connection to one of the host's addresses, which share the time. Raises OSError."""
+    ends_at = time.monotonic() + time_s
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    trouble = OSError("the host has no address")
+    for number, (family, kind, protocol, _, address) in enumerate(addresses):
+        connection = socket.socket(family, kind, protocol)
+        connection.settimeout(max(0.1, (ends_at - time.monotonic()) / (len(addresses) - number)))
+        try:
+            connection.connect(address)
+        except OSError as its_trouble:
+            connection.close()
+            trouble = its_trouble
         else:
-            _log_in_beyond_ascii(client, smtp.host, username, secret)
-    except smtplib.SMTPAuthenticationError as refused:
-        said = answer(refused.smtp_code, refused.smtp_error).replace(secret or "\0", "********")
-        if 400 <= refused.smtp_code < 500:
-            raise ServerTrouble(f"{smtp.host}: no sign-in for now: {said}") from None
-        raise LoginRefused(f"{smtp.host}: login of {smtp.username} refused: {said}") from None
+            connection.settimeout(time_s)
+            return connection
+    raise trouble
 
 
-def _log_in_beyond_ascii(client: "SMTP", host: str, username: str, secret: str) -> None:
-    """PLAIN, whose texts are UTF-8 (RFC 4616); smtplib's own takes ASCII alone."""
+def in_words(trouble: Exception) -> str:
+    """What smtplib or the network says of a trouble, in one line and without Python's notation."""
     import smtplib
 
-    if "PLAIN" not in client.esmtp_features.get("auth", "").upper().split():
-        said = "login and password have letters that only PLAIN can carry, and the server does not offer it"
-        raise LoginRefused(f"{host}: {said}")
-    texts = b64encode(f"\0{username}\0{secret}".encode()).decode()
-    code, said_back = client.docmd("AUTH", f"PLAIN {texts}")
-    if code != 235:
-        raise smtplib.SMTPAuthenticationError(code, said_back)
+    if isinstance(trouble, smtplib.SMTPResponseException):
+        return answer(trouble.smtp_code, trouble.smtp_error)
+    return clean(str(trouble).partition(" Last response: ")[0])  # after it, smtplib shows a tuple
 
 
 def answer(code: int, said: bytes | str) -> str:

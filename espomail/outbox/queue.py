@@ -1,91 +1,95 @@
 """The queue of mail going out: the state of each attempt is committed before and after it.
 
-waiting → sending → sent | waiting (refused for now) | failed (refused for good). A message that is found in
-`sending` when a run begins was in the hands of a server when an earlier run died. Whether it went out nobody
-can know; so it is `in-doubt`, and only an operator sends it again.
+waiting → sending → sent | waiting (refused for now) | failed (refused for good, or given up after some days).
+A message that is found in `sending` when a run begins was in the hands of a server when an earlier run died.
+Whether it went out nobody can know; so it is `in-doubt`, and only an operator sends it again.
 """
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from itertools import chain, groupby
-from typing import Any
+from itertools import chain
+from math import inf
+from typing import Any, Final
 
 import msgspec
 
 from espomail.config.schema import Config, Mailbox
-from espomail.config.secrets import secret_of
-from espomail.crm.notes import Pen, note
-from espomail.crm.refs import Ref, parent_of
+from espomail.config.sending import sending_mailbox
+from espomail.crm.notes import Pen
 from espomail.errors import ServerTrouble, WrongConfiguration
-from espomail.outbox.smtp import Accepted, Courier, Delivery, InDoubt, Refused, open_courier
+from espomail.outbox.messages import Message, due, messages, take
+from espomail.outbox.outcome import Outcome, after, given_up, in_doubt
+from espomail.outbox.smtp import Courier, open_courier
 from espomail.report import OutboxReport
+from espomail.sign_in.secret import secret_for
 from espomail.store import write
-from espomail.store.changes import Changes, change
-from espomail.store.compression import decompress
+from espomail.store.changes import change
 from espomail.store.connection import writing
 from espomail.store.ids import Ids
-from espomail.store.models import Email, Outbox, RawMessage
+from espomail.store.models import Outbox
 from espomail.store.read import rows_of
 
-WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
-"""How long after each refused attempt the next one is due; the last one repeats."""
+BY_PROGRAM: Final = ("auto-reply", "notification")
+BY_PROGRAM_GIVEN_UP_AFTER: Final = timedelta(days=2)  # then nobody waits for it any more
+GIVEN_UP_AFTER: Final = timedelta(days=5)  # RFC 5321 §4.5.4.1
 
-GIVEN_UP_AFTER = timedelta(days=5)  # RFC 5321 §4.5.4.1
+SEE_LIST: Final = "`espomail outbox list` shows them, `outbox retry` sends them after all"
 
 Clock = Callable[[], datetime]
 
 
-class Due(msgspec.Struct, frozen=True):
-    """A message whose next attempt is due."""
-
-    id: int
-    kind: str
-    mailbox: str
-    envelope_sender: str
-    recipients: list[str]
-    email: int
-    subject: str
-    parent: Ref | None
-    queued_at: datetime
-    tries: int
-    raw: bytes
-
-
-def doubt_interrupted(now: datetime) -> int:
-    """Mark what an earlier run left in the hands of a server. Only under the run's lock; gives how many."""
-    rows = rows_of(Outbox.select(Outbox.id).where(Outbox.state == "sending"))
-    error = f"the program died while the message was being handed over; found at {now:%Y-%m-%d %H:%M} UTC"
-    with writing():
-        write.apply(change(Outbox, row["id"], state="in-doubt", error=error) for row in rows)
-    return len(rows)
-
-
 class Delivered(msgspec.Struct, frozen=True):
-    """What has become of the due messages. `troubles`: each mailbox that was tried, None if all went well."""
+    """What has become of the due messages. `troubles`: each mailbox that was tried, None if all went well.
+
+    `news` are lines for people, for stderr.
+    """
 
     outbox: OutboxReport
     troubles: dict[str, str | None]
-    sent: dict[str, list[bytes]]  # mailbox → the raw messages that its server has taken
+    news: tuple[str, ...]
 
 
-def deliver_due(config: Config, clock: Clock, is_over: Callable[[], bool]) -> Delivered:
-    """Hand every due message to its mailbox's SMTP server. One server in trouble does not stop the others."""
-    states: Counter[str] = Counter()
+class Round(msgspec.Struct):
+    """Messages that go to one server: that of `sender`, or to none where there is no server for them."""
+
+    sender: Mailbox | None
+    ids: deque[int] = msgspec.field(default_factory=deque)
+    mailboxes: dict[str, None] = msgspec.field(default_factory=dict)  # whose they are, in that order
+
+
+def deliver_due(config: Config, clock: Clock, *, deadline: float = inf) -> Delivered:
+    """Hand every due message to its SMTP server. Only under the run's lock.
+
+    One server in trouble does not stop the others, nor does a slow one take all of their time. `deadline` is
+    a moment of the monotonic clock, in seconds: nothing is begun after it.
+    """
+    in_doubt_now = _end(Outbox.state == "sending", _interrupted, clock())
+    given_up_now = _end(_is_late(clock()), given_up, clock())
+    states = Counter(one.state for one in (*in_doubt_now, *given_up_now))
+    news = [line for one in in_doubt_now for line in one.news]
+    if given_up_now:
+        news.append(f"outbox: {len(given_up_now)} messages waited for too long and were given up; {SEE_LIST}")
     troubles: dict[str, str | None] = {}
-    sent: defaultdict[str, list[bytes]] = defaultdict(list)
-    for key, group in groupby(_due_ids(clock()), key=lambda row: str(row["mailbox"])):
-        troubles[key] = None
-        due = deque(row["id"] for row in group)
+    rounds = _rounds(config, clock())
+    for number, one in enumerate(rounds):
+        now = time.monotonic()
+        if now > deadline:
+            break
+        trouble = None
         try:
-            for message, state in _deliver_by(config.mailboxes.get(key), key, due, clock, is_over):
-                states[state] += 1
-                if state == "sent":
-                    sent[key].append(message.raw)
-        except (ServerTrouble, WrongConfiguration) as trouble:
-            troubles[key] = str(trouble)
-    report = OutboxReport(sent=states["sent"], failed=states["failed"], waiting=waiting())
-    return Delivered(report, troubles, sent)
+            for outcome in _deliver(config, one, clock, now + (deadline - now) / (len(rounds) - number)):
+                states[outcome.state] += 1
+                news += outcome.news
+        except (ServerTrouble, WrongConfiguration) as its_trouble:
+            trouble = str(its_trouble)
+            _show_why(list(one.mailboxes), trouble, clock())
+        troubles |= dict.fromkeys(one.mailboxes, trouble)
+    report = OutboxReport(
+        sent=states["sent"], failed=states["failed"], waiting=waiting(), in_doubt=states["in-doubt"]
+    )
+    return Delivered(report, troubles, tuple(news))
 
 
 def waiting() -> int:
@@ -93,119 +97,96 @@ def waiting() -> int:
     return int(Outbox.select().where(Outbox.state == "waiting").count())
 
 
-def _due_ids(now: datetime) -> list[dict[str, Any]]:
-    query = Outbox.select(Outbox.id, Outbox.mailbox).where(
-        Outbox.state == "waiting", Outbox.next_try_at <= now
-    )
-    return rows_of(query.order_by(Outbox.mailbox, Outbox.id))
+# --- what ends without an attempt
 
 
-def _deliver_by(
-    mailbox: Mailbox | None, key: str, due: deque[int], clock: Clock, is_over: Callable[[], bool]
-) -> Iterator[tuple[Due, str]]:
-    """Each message gets one attempt, over a new connection where the server has closed the last one."""
-    if mailbox is None or mailbox.smtp is None:
-        raise WrongConfiguration(f"mailboxes.{key}.smtp: is missing; the messages in the outbox need it")
-    secret = secret_of(mailbox.smtp) if mailbox.smtp.username else None
-    while due and not is_over():
-        with open_courier(mailbox.smtp, secret) as courier:
-            while due and courier.is_open and not is_over():
-                message = _load(due.popleft())
-                yield message, _attempt(courier, message, clock)
-
-
-def _load(outbox_id: int) -> Due:
-    row = rows_of(
-        Outbox.select(Outbox, Email.subject, Email.parent_type, Email.parent_id, RawMessage.data)
-        .join(Email)
-        .join(RawMessage)
-        .where(Outbox.id == outbox_id)
-    )[0]
-    return Due(
-        id=row["id"],
-        kind=row["kind"],
-        mailbox=row["mailbox"],
-        envelope_sender=row["envelope_sender"],
-        recipients=row["recipients"],
-        email=row["email"],
-        subject=row["subject"],
-        parent=parent_of(row),
-        queued_at=row["queued_at"],
-        tries=row["tries"],
-        raw=decompress(row["data"]),
-    )
-
-
-def _attempt(courier: Courier, due: Due, clock: Clock) -> str:
-    """One attempt, committed before and after; gives the message's new state."""
-    tries = due.tries + 1
-    with writing():
-        write.apply(
-            (
-                change(Outbox, due.id, state="sending", tries=tries),
-                change(Email, due.email, status="sending"),
-            )
-        )
-    delivery = courier.deliver(due.envelope_sender, due.recipients, due.raw)
-    now = clock()
+def _end(condition: Any, outcome_of: Callable[[Message, Pen], Outcome], now: datetime) -> list[Outcome]:
+    """End the messages for which the condition holds."""
+    if not Outbox.select().where(condition).exists():
+        return []
     with writing():
         pen = Pen(Ids.load(), now)
-        state, changes = _after(delivery, due, tries, pen)
-        write.apply((*changes, *pen.ids.changes()))
-    return state
+        outcomes = [outcome_of(message, pen) for message in messages(condition)]
+        write.apply((*chain.from_iterable(one.changes for one in outcomes), *pen.ids.changes()))
+    return outcomes
 
 
-def _after(delivery: Delivery, due: Due, tries: int, pen: Pen) -> tuple[str, Changes]:
-    """The message's new state, and what follows from the server's answer."""
-    match delivery:
-        case Accepted(refused=refused):
-            return "sent", _after_acceptance(due, refused, tries, pen)
-        case InDoubt(said):
-            return "in-doubt", (change(Outbox, due.id, state="in-doubt", error=said, next_try_at=None),)
-        case Refused(said=said, is_temporary=True) if pen.now - due.queued_at < GIVEN_UP_AFTER:
-            next_try_at = _next_try(tries, pen.now)
-            return "waiting", (
-                change(Outbox, due.id, state="waiting", error=said, next_try_at=next_try_at),
-                change(Email, due.email, status="queued"),
-            )
-        case Refused(said=said):
-            return "failed", (
-                change(Outbox, due.id, state="failed", error=said, next_try_at=None),
-                change(Email, due.email, status="failed"),
-                *_noted(
-                    due, "post", f"The {due.kind} to {', '.join(due.recipients)} was refused: {said}", pen
-                ),
-            )
+def _interrupted(message: Message, pen: Pen) -> Outcome:
+    why = "the program died while it handed the message over"
+    return in_doubt(message, f"{why}; found at {pen.now:%Y-%m-%d %H:%M} UTC", pen)
 
 
-def _after_acceptance(due: Due, refused: Sequence[Refused], tries: int, pen: Pen) -> Changes:
-    """Sent; recipients that were refused for now get a try of their own, those refused for good are noted."""
-    later = [recipient for one in refused if one.is_temporary for recipient in one.recipients]
-    for_good = [one for one in refused if not one.is_temporary]
-    said = "; ".join(f"{', '.join(one.recipients)}: {one.said}" for one in refused) or None
-    if later:
-        left = change(
-            Outbox,
-            due.id,
-            state="waiting",
-            recipients=later,
-            error=said,
-            next_try_at=_next_try(tries, pen.now),
+def _is_late(now: datetime) -> Any:
+    """The condition for what has waited for so long that it is not sent any more."""
+    is_late_for_program = Outbox.kind.in_(BY_PROGRAM) & (Outbox.queued_at < now - BY_PROGRAM_GIVEN_UP_AFTER)
+    return (Outbox.state == "waiting") & (is_late_for_program | (Outbox.queued_at < now - GIVEN_UP_AFTER))
+
+
+# --- one server
+
+
+def _rounds(config: Config, now: datetime) -> list[Round]:
+    """What is due, by the server that is to send it."""
+    rounds: dict[str, Round] = {}
+    for outbox_id, key in due(now):
+        mailbox = config.mailboxes.get(key)
+        sender = sending_mailbox(config, mailbox) if mailbox is not None else None
+        one = rounds.setdefault(sender.key if sender else key, Round(sender))
+        one.ids.append(outbox_id)
+        one.mailboxes[key] = None
+    return list(rounds.values())
+
+
+def _deliver(config: Config, one: Round, clock: Clock, deadline: float) -> Iterator[Outcome]:
+    """Each message gets one attempt. Raises ServerTrouble or WrongConfiguration where none can go out."""
+    if one.sender is None or one.sender.smtp is None:
+        raise WrongConfiguration(_no_server(config, next(iter(one.mailboxes))))
+    smtp = one.sender.smtp
+    copy_for = one.sender.key if smtp.save_sent else None
+    secret = secret_for(smtp, clock()) if smtp.username else None
+    with open_courier(smtp, secret, deadline=deadline) as courier:
+        while one.ids and time.monotonic() <= deadline:
+            courier.be_ready()
+            taken = take(one.ids.popleft(), clock()) if time.monotonic() <= deadline else None
+            if taken is not None:
+                yield _attempt(courier, config, taken, clock, copy_for)
+
+
+def _attempt(
+    courier: Courier, config: Config, taken: tuple[Message, bytes], clock: Clock, copy_for: str | None
+) -> Outcome:
+    message, raw = taken
+    delivery = courier.deliver(_envelope_sender(config, message), message.recipients, raw)
+    with writing():
+        pen = Pen(Ids.load(), clock())
+        outcome = after(delivery, message, pen, copy_for=copy_for)
+        write.apply((*outcome.changes, *pen.ids.changes()))
+    return outcome
+
+
+def _envelope_sender(config: Config, message: Message) -> str:
+    """What the configuration says by now counts, too: a server may have refused the empty one."""
+    mailbox = config.mailboxes.get(message.mailbox)
+    rules = mailbox.auto_reply if mailbox is not None and message.kind == "auto-reply" else None
+    return message.envelope_sender or (rules.envelope_sender if rules is not None else None) or ""
+
+
+def _no_server(config: Config, key: str) -> str:
+    if key not in config.mailboxes:
+        return "is not in the configuration any more; its mail waits in the outbox"
+    return f"mailboxes.{key}.smtp: is missing, and system_mailbox shares none; mail waits in the outbox"
+
+
+def _show_why(mailboxes: list[str], why: str, now: datetime) -> None:
+    """Let those that are due tell why they wait."""
+    rows = rows_of(
+        Outbox.select(Outbox.id).where(
+            Outbox.state == "waiting",
+            Outbox.next_try_at <= now,
+            Outbox.mailbox.in_(mailboxes),
+            Outbox.error.is_null() | (Outbox.error != why),
         )
-    else:
-        left = change(Outbox, due.id, state="sent", sent_at=pen.now, error=said, next_try_at=None)
-    noted = _noted(due, "email-sent", due.subject, pen) if due.tries == 0 or not refused else ()
-    refusals = [
-        _noted(due, "post", f"Refused for {', '.join(one.recipients)}: {one.said}", pen) for one in for_good
-    ]
-    return (left, change(Email, due.email, status="sent"), *noted, *chain(*refusals))
-
-
-def _next_try(tries: int, now: datetime) -> datetime:
-    return now + WAITS[min(tries, len(WAITS)) - 1]
-
-
-def _noted(due: Due, kind: str, text: str, pen: Pen) -> Changes:
-    if due.parent is None:
-        return ()
-    return (note(pen, due.parent, kind, text, email=due.email),)
+    )
+    if rows:
+        with writing():
+            write.apply(change(Outbox, row["id"], error=why) for row in rows)

@@ -208,7 +208,7 @@ class Email(Numbered):
     from_name = TextField(default="")
     date = UtcField(null=True)
     received_at = UtcField()
-    status = TextField()  # archived | draft | queued | sending | sent | failed
+    status = TextField()  # archived | draft | queued | sending | sent | failed | in-doubt
     is_auto = BooleanField(default=False)
     is_outsider = BooleanField(default=False)
     is_partial = BooleanField(default=False)
@@ -402,11 +402,20 @@ class Outbox(Numbered):
     queued_at = UtcField()
     tries = IntegerField(default=0)
     next_try_at = UtcField(null=True)
-    sent_at = UtcField(null=True)
-    error = TextField(null=True)
+    sent_at = UtcField(null=True)  # when a server first took it, for some of its recipients at least
+    error = TextField(null=True)  # why it waits, or was refused
 
     class Meta:
         indexes = ((("state", "next_try_at"), False),)
+
+
+class SentCopy(Table):
+    """A message that a server has taken, and whose copy is still to be put into the Sent folder."""
+
+    outbox = ForeignKeyField(Outbox, primary_key=True, on_delete="CASCADE")
+    mailbox = TextField(index=True)  # whose server has taken it, and whose folder gets the copy
+    tries = IntegerField(default=0)
+    next_try_at = UtcField()
 
 
 class AutoReplySent(Table):
@@ -461,5 +470,6 @@ TABLES: tuple[type[Table], ...] = (
     Note,
     Notification,
     Outbox,
+    SentCopy,
     AutoReplySent,
 )

@@ -38,7 +38,7 @@ def test_the_summary_has_the_fields_of_the_contract(unreachable: Office, espomai
         *("retrying", "cases_created", "cases_updated", "auto_replies", "remaining", "next_try_at"),
     ]
     assert (mailbox["mailbox"], mailbox["ok"]) == ("support", False)
-    assert run["outbox"] == {"sent": 0, "failed": 0, "waiting": 0}
+    assert run["outbox"] == {"sent": 0, "failed": 0, "waiting": 0, "in_doubt": 0}
 
 
 def test_other_formats_have_one_line_for_each_mailbox(unreachable: Office, espomail: Program) -> None:
@@ -77,7 +77,7 @@ def test_flush_tells_what_still_waits(unreachable: Office, espomail: Program) ->
     unreachable.receive(mail(), at=NOW)
     said = espomail("outbox", "flush", "--json")
     assert said.code == 1
-    assert said.json == {"sent": 0, "failed": 0, "waiting": 1}
+    assert said.json == {"sent": 0, "failed": 0, "waiting": 1, "in_doubt": 0}
     assert "support" in said.err
     quiet = espomail("outbox", "flush")
     assert quiet.out == ""

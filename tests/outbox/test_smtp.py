@@ -1,14 +1,19 @@
 """What an SMTP server answers decides what becomes of a message."""
 
 import base64
+import re
+import socket
 import time
+from contextlib import suppress
 
 import pytest
 
 from espomail.config.schema import Smtp
 from espomail.errors import LoginRefused, ServerTrouble
 from espomail.outbox import connect
-from espomail.outbox.smtp import Accepted, InDoubt, Refused, open_courier
+from espomail.outbox import smtp as smtp_module
+from espomail.outbox.delivery import Accepted, InDoubt, Refused
+from espomail.outbox.smtp import open_courier
 from tests.servers.ports import HOST, free_port
 from tests.servers.scripted_smtp import DRIP, DROP, SILENCE, ScriptedSmtp
 
@@ -35,8 +40,6 @@ def delivered(
         ("451 4.7.1 later", True),
         ("550 5.7.1 never", False),
         ("421 closing", True),
-        ("wha?", True),
-        ("999 x", True),
     ],
 )
 def test_refusal_is_for_good_only_when_the_server_says_so(scripted_smtp, stage, reply, is_temporary):
@@ -45,6 +48,27 @@ def test_refusal_is_for_good_only_when_the_server_says_so(scripted_smtp, stage, 
     assert isinstance(answer, Refused)
     assert answer.is_temporary is is_temporary
     assert scripted_smtp.received == []
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("nonsense", ["wha?", "999 x", ""])
+def test_answer_that_makes_no_sense_is_a_refusal_for_now(scripted_smtp, stage, nonsense):
+    scripted_smtp.answers(stage, nonsense)
+    answer = delivered(scripted_smtp)
+    assert isinstance(answer, Refused)
+    assert answer.is_temporary
+
+
+@pytest.mark.parametrize("nonsense", ["wha?", "999 x", "354 go on", ""])
+def test_answer_to_the_message_that_makes_no_sense_leaves_it_in_doubt(scripted_smtp, nonsense):
+    scripted_smtp.answers("END", nonsense)
+    assert isinstance(delivered(scripted_smtp), InDoubt)
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "END"])
+def test_any_answer_with_a_2_is_a_yes(scripted_smtp, stage):
+    scripted_smtp.answers(stage, "200 fine")
+    assert delivered(scripted_smtp) == Accepted()
 
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
@@ -98,6 +122,59 @@ def test_reply_without_end_is_given_up_in_time(scripted_smtp, stage):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("stage", ["GREETING", "EHLO", "MAIL", "RCPT", "DATA", "RSET"])
+@pytest.mark.parametrize("trouble", [DRIP, SILENCE])
+def test_nothing_before_the_end_of_a_message_outlasts_the_deadline(
+    scripted_smtp, monkeypatch, stage, trouble
+):
+    monkeypatch.setattr(smtp_module, "LEAST_S", 0.1)
+    scripted_smtp.answers(stage, *(["250 ok"] if stage in {"MAIL", "RCPT"} else []), trouble)
+    began = time.monotonic()
+    with (
+        suppress(ServerTrouble),
+        open_courier(smtp(scripted_smtp.port), None, deadline=began + 0.5) as courier,
+    ):
+        for _ in range(2):
+            courier.be_ready()
+            courier.deliver("a@example.com", ["b@example.com"], RAW)
+    assert time.monotonic() - began < 4
+
+
+def test_server_that_takes_a_message_byte_by_byte_is_cut_off_and_has_not_got_it(scripted_smtp):
+    scripted_smtp.reads_messages = False
+    began = time.monotonic()
+    with open_courier(smtp(scripted_smtp.port), None, deadline=began + 0.5, timeout_s=60) as courier:
+        answer = courier.deliver("a@example.com", ["b@example.com"], RAW + b"x" * 20_000_000)
+    assert answer == Refused("the server does not answer in time", is_temporary=True)
+    assert time.monotonic() - began < 10
+    assert scripted_smtp.received == []
+
+
+def test_deadline_leaves_the_server_time_for_its_answer(scripted_smtp, monkeypatch):
+    monkeypatch.setattr(smtp_module, "LEAST_S", 0.1)
+    scripted_smtp.answers("END", SILENCE)
+    began = time.monotonic()
+    with open_courier(smtp(scripted_smtp.port), None, deadline=began + 0.2, verdict_s=1) as courier:
+        answer = courier.deliver("a@example.com", ["b@example.com"], RAW)
+    assert answer == InDoubt("after the message, the server does not answer in time")
+    assert time.monotonic() - began > 1
+
+
+def test_address_of_the_host_that_does_not_answer_leaves_time_for_the_others(scripted_smtp, monkeypatch):
+    with socket.create_server(("127.0.0.2", 0), backlog=0) as full:
+        waiting = []
+        for _ in range(3):  # the kernel answers nobody once so many wait
+            waiting.append(socket.socket())
+            waiting[-1].setblocking(False)
+            waiting[-1].connect_ex(full.getsockname())
+        both = [full.getsockname(), (HOST, scripted_smtp.port)]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in both]
+        monkeypatch.setattr(connect.socket, "getaddrinfo", lambda *_, **__: found)
+        assert delivered(scripted_smtp, timeout_s=1) == Accepted()
+        for one in waiting:
+            one.close()
+
+
 def test_refusal_for_good_stays_one_when_the_server_hangs_up_on_it(scripted_smtp):
     scripted_smtp.answers("RCPT", "550 5.1.1 no such user")
     scripted_smtp.answers("RSET", DROP)
@@ -117,9 +194,39 @@ def test_message_after_one_that_was_refused_at_data_is_begun_afresh(scripted_smt
     scripted_smtp.answers("DATA", "451 4.3.0 later")
     with open_courier(smtp(scripted_smtp.port), None) as courier:
         assert isinstance(courier.deliver("", ["b@example.com"], RAW), Refused)
+        courier.be_ready()
         assert courier.deliver("", ["c@example.com"], RAW) == Accepted()
     assert [one.recipients for one in scripted_smtp.received] == [["c@example.com"]]
     assert scripted_smtp.verbs.count("RSET") == 1
+
+
+@pytest.mark.parametrize("trouble", [DROP, SILENCE, "421 4.7.0 too many messages", "550 what?"])
+def test_server_that_has_enough_of_a_connection_is_called_again(scripted_smtp, trouble):
+    scripted_smtp.answers("RSET", trouble, trouble)
+    with open_courier(smtp(scripted_smtp.port), None, timeout_s=0.5) as courier:
+        for _ in range(3):
+            courier.be_ready()
+            assert courier.deliver("", ["b@example.com"], RAW) == Accepted()
+    assert len(scripted_smtp.received) == 3
+    assert scripted_smtp.verbs.count("EHLO") == 3
+
+
+def test_several_messages_go_over_one_connection(scripted_smtp):
+    with open_courier(smtp(scripted_smtp.port), None) as courier:
+        for _ in range(3):
+            courier.be_ready()
+            assert courier.deliver("", ["b@example.com"], RAW) == Accepted()
+    assert scripted_smtp.verbs.count("EHLO") == 1
+    assert scripted_smtp.verbs[-1] == "QUIT"
+
+
+@pytest.mark.parametrize("trouble", [DROP, SILENCE, DRIP, "500 what?"])
+def test_trouble_with_the_goodbye_changes_nothing(scripted_smtp, trouble):
+    scripted_smtp.answers("QUIT", trouble)
+    began = time.monotonic()
+    with open_courier(smtp(scripted_smtp.port), None, deadline=began) as courier:
+        assert courier.deliver("", ["b@example.com"], RAW) == Accepted()
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("end", [b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\r", b"\r\n.\n"])
@@ -179,10 +286,63 @@ def test_server_that_is_not_there_is_told():
         pass
 
 
-def test_address_that_not_every_server_takes_is_refused_for_good(scripted_smtp):
+def test_address_in_other_letters_is_refused_for_good_where_the_server_cannot_take_it(scripted_smtp):
     answer = delivered(scripted_smtp, "jörg@example.com")
     assert isinstance(answer, Refused)
     assert not answer.is_temporary
+    assert answer.said == (
+        "jörg@example.com has letters that the server does not take: it offers no SMTPUTF8"
+    )
+
+
+def test_address_in_other_letters_is_named_to_a_server_that_takes_it(scripted_smtp):
+    scripted_smtp.answers("EHLO", "250-scripted.example\r\n250-8BITMIME\r\n250 SMTPUTF8")
+    assert delivered(scripted_smtp, "jörg@example.com", "b@example.com") == Accepted()
+    assert scripted_smtp.received[0].recipients == ["jörg@example.com", "b@example.com"]
+    assert "FROM:<a@example.com> BODY=8BITMIME SMTPUTF8" in scripted_smtp.arguments
+
+
+def test_domain_in_other_letters_has_a_name_that_every_server_takes(scripted_smtp):
+    assert delivered(scripted_smtp, "joerg@bücher.example") == Accepted()
+    assert scripted_smtp.received[0].recipients == ["joerg@xn--bcher-kva.example"]
+    assert "SMTPUTF8" not in scripted_smtp.arguments
+
+
+def test_server_that_refuses_the_empty_sender_is_told_with_the_key_to_set(scripted_smtp):
+    scripted_smtp.answers("MAIL", "550 5.7.1 sender denied")
+    with open_courier(smtp(scripted_smtp.port), None) as courier:
+        answer = courier.deliver("", ["b@example.com"], RAW)
+    assert isinstance(answer, Refused)
+    assert not answer.is_temporary
+    assert answer.said.startswith("550 5.7.1 sender denied (")
+    assert "auto_reply.envelope_sender" in answer.said
+
+
+def test_server_without_8bitmime_is_not_asked_for_it(scripted_smtp):
+    scripted_smtp.answers("EHLO", "250 scripted.example")
+    assert delivered(scripted_smtp) == Accepted()
+    assert "BODY" not in scripted_smtp.arguments
+
+
+def test_answer_of_several_lines_is_told_in_one(scripted_smtp):
+    scripted_smtp.answers("RCPT", "550-5.1.1 There is nobody\r\n550 5.1.1 of this name")
+    answer = delivered(scripted_smtp)
+    assert isinstance(answer, Refused)
+    assert answer.said == "550 5.1.1 There is nobody 5.1.1 of this name"
+
+
+def test_no_trouble_is_told_in_pythons_notation(scripted_smtp):
+    scripted_smtp.answers("GREETING", "421 4.3.2 closing", "220-" + "x" * 9000, *["220 hello"] * 9)
+    scripted_smtp.answers("EHLO", "421 4.3.2 closing", "250 AUTH LOGIN", "250 AUTH LOGIN")
+    scripted_smtp.answers("AUTH", "334 VXNlcm5hbWU6", "421 4.3.2 closing")
+    scripted_smtp.answers("OTHER", *["334 VXNlcm5hbWU6"] * 6)
+    said = []
+    for _ in range(5):
+        with pytest.raises(ServerTrouble) as trouble:
+            delivered(scripted_smtp, secret="s3cr3t")
+        said.append(str(trouble.value))
+    assert "421 4.3.2 closing" in said[0]
+    assert not [one for one in said if re.search(r"b'|b\"|\(\d{3}|\\", one)], said
 
 
 def test_control_characters_of_a_server_do_not_reach_us(scripted_smtp):

@@ -23,6 +23,7 @@ ACCEPTS = {
     "RSET": "250 2.0.0 ok",
     "NOOP": "250 2.0.0 ok",
     "QUIT": "221 2.0.0 bye",
+    "OTHER": "502 5.5.2 what?",
 }
 NO_SENDER = "503 5.5.1 MAIL first"
 NO_RECIPIENTS = "554 5.5.1 no valid recipients"
@@ -46,6 +47,7 @@ class ScriptedSmtp:
         self.received: list[Received] = []
         self.verbs: list[str] = []
         self.arguments = ""  # of all commands
+        self.reads_messages = True  # otherwise so slowly that none ever comes to its end
         self._script: defaultdict[str, deque[str]] = defaultdict(deque)
         self._refused: dict[str, str] = {}
         self._listener = socket.create_server((HOST, 0))
@@ -69,7 +71,7 @@ class ScriptedSmtp:
             connection.close()
 
     def answers(self, stage: str, *replies: str) -> None:
-        """The next replies at GREETING, EHLO, AUTH, MAIL, RCPT, DATA or END (after the message)."""
+        """The next replies at GREETING, EHLO, AUTH, MAIL, RCPT, DATA, END (after the message), OTHER, …"""
         assert stage in ACCEPTS
         self._script[stage].extend(replies)
 
@@ -97,7 +99,7 @@ class ScriptedSmtp:
                 verb = line.split(b" ")[0].strip().decode("ascii", "replace").upper()
                 self.verbs.append(verb)
                 self.arguments += line.partition(b" ")[2].decode("utf-8", "replace")
-                stage = "EHLO" if verb == "HELO" else verb
+                stage = "EHLO" if verb == "HELO" else verb if verb in ACCEPTS else "OTHER"
                 address = line.partition(b"<")[2].partition(b">")[0].decode("utf-8", "replace")
                 otherwise = None
                 if stage == "RCPT":
@@ -114,6 +116,8 @@ class ScriptedSmtp:
                 elif stage == "RCPT" and reply.startswith("2"):
                     recipients.append(address)
                 elif stage == "DATA" and reply.startswith("354"):
+                    while not self.reads_messages and not self._is_over.wait(0.05):
+                        connection.recv(1)
                     raw = _message(lines)
                     if raw is None:
                         return
@@ -131,7 +135,7 @@ class ScriptedSmtp:
 
     def _reply(self, connection: socket.socket, stage: str, otherwise: str | None = None) -> str | None:
         script = self._script[stage]
-        reply = script.popleft() if script else otherwise or ACCEPTS.get(stage, "502 5.5.2 what?")
+        reply = script.popleft() if script else otherwise or ACCEPTS[stage]
         if reply == DROP:
             return None
         while reply == DRIP and not self._is_over.wait(0.05):

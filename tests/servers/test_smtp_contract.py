@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from espomail.config.schema import Smtp
-from espomail.outbox.smtp import Accepted, Refused, open_courier
+from espomail.outbox.delivery import Accepted, Refused
+from espomail.outbox.smtp import open_courier
 from tests.servers.dovecot import Dovecot
 from tests.servers.ports import HOST, wait_until
 from tests.servers.postfix import Postfix
@@ -38,6 +39,7 @@ class Contract:
     def test_several_messages_go_over_one_connection_also_after_a_refusal(self, port, delivered, user):
         with open_courier(smtp(port), None) as courier:
             refused = courier.deliver("a@example.com", ["unknown@example.com"], RAW)
+            courier.be_ready()
             assert courier.deliver("a@example.com", [user], RAW) == Accepted()
         assert isinstance(refused, Refused)
         assert not refused.is_temporary

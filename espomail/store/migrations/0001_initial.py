@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-25 08:10.
+# Generated from a schema diff on 2026-11-26 07:03.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -438,6 +438,18 @@ def up(migrator, db):
 
     db.create_tables([RecordTeam])
 
+    class SentCopy(Model):
+        outbox = ForeignKeyField(Outbox, primary_key=True, on_delete="CASCADE")
+        mailbox = TextField(index=True)
+        tries = IntegerField(default=0)
+        next_try_at = UtcField()
+
+        class Meta:
+            database = db
+            table_name = "sent_copy"
+
+    db.create_tables([SentCopy])
+
     class TokenKey(Model):
         id = IntegerField(primary_key=True)
         key = BlobField()
@@ -452,6 +464,7 @@ def up(migrator, db):
 
 def down(migrator, db):
     migrator.migrate(migrator.drop_table("token_key"))
+    migrator.migrate(migrator.drop_table("sent_copy"))
     migrator.migrate(migrator.drop_table("record_team"))
     migrator.migrate(migrator.drop_table("record_address"))
     migrator.migrate(migrator.drop_table("outbox"))
