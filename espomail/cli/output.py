@@ -163,7 +163,8 @@ class Output:
         ]
         cells = ([self._local_cell(value) for value in row] for row in chain(first, rows))
         width = shutil.get_terminal_size().columns if self.is_terminal else None
-        return table(columns, cells, width=width, is_bold=self._is_bold)
+        keeps_columns = self.invocation.fields is not None
+        return table(columns, cells, width=width, keeps_columns=keeps_columns, is_bold=self._is_bold)
 
     @property
     def _is_bold(self) -> bool:

@@ -1,4 +1,7 @@
-"""Tables for people: aligned columns, cut to the width of the terminal."""
+"""Tables for people: aligned columns, cut to the width of the terminal.
+
+Where there is too little room for columns of a sensible width, the last ones are left out.
+"""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +10,9 @@ from typing import NamedTuple
 
 GAP = "  "
 MEASURED = 200  # rows whose widths decide the columns'; further ones are cut to fit, so that a table streams
-NARROWEST = 8
+NARROWEST = 8  # that a column is made while others can be left out
+NARROWEST_OF_ALL = 3
+FEWEST = 2  # columns that are left
 ELLIPSIS = "…"
 BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 
@@ -52,19 +57,37 @@ def table(
     rows: Iterable[Sequence[str]],
     *,
     width: int | None,
+    keeps_columns: bool,
     is_bold: bool,
 ) -> Iterator[str]:
-    """The lines of a table, `width` wide; None cuts nothing."""
+    """The lines of a table, `width` wide; None cuts nothing. `…` ends its head where columns are left out."""
     rows = iter(rows)
     first = list(islice(rows, MEASURED))
     heads = [column.head for column in columns]
     widths = [max(map(width_of, cells)) for cells in zip(heads, *first, strict=True)]
+    more = ""
     if width is not None:
-        widths = _fitting(columns, widths, width - len(GAP) * (len(widths) - 1))
-    head = _line(heads, columns, widths)
+        kept = len(columns) if keeps_columns else _number_that_fits(columns, widths, width)
+        more = f"{GAP}{ELLIPSIS}" if kept < len(columns) else ""
+        columns = columns[:kept]
+        widths = _fitting(columns, widths[:kept], width - len(GAP) * (kept - 1) - len(more))
+    head = _line(heads, columns, widths) + more
     yield f"{BOLD}{head}{PLAIN}" if is_bold else head
     for row in chain(first, rows):
         yield _line(row, columns, widths)
+
+
+def _number_that_fits(columns: Sequence[Column], widths: Sequence[int], width: int) -> int:
+    """How many of the first columns there is room for."""
+    narrowest = [
+        own if column.is_whole else min(own, NARROWEST) for column, own in zip(columns, widths, strict=True)
+    ]
+    for number in range(len(columns), FEWEST, -1):
+        gaps = number - 1 if number == len(columns) else number  # the last one before the ellipsis
+        mark = 0 if number == len(columns) else len(ELLIPSIS)
+        if sum(narrowest[:number]) + len(GAP) * gaps + mark <= width:
+            return number
+    return min(FEWEST, len(columns))
 
 
 def _fitting(columns: Sequence[Column], widths: Sequence[int], available: int) -> list[int]:
@@ -73,14 +96,14 @@ def _fitting(columns: Sequence[Column], widths: Sequence[int], available: int) -
     cuttable = [at for at, column in enumerate(columns) if not column.is_whole]
     for _ in range(sum(widths) - available):
         widest = max(cuttable, key=fitting.__getitem__, default=None)
-        if widest is None or fitting[widest] <= NARROWEST:
+        if widest is None or fitting[widest] <= NARROWEST_OF_ALL:
             break
         fitting[widest] -= 1
     return fitting
 
 
 def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
-    placed = zip(cells, columns, widths, strict=True)
+    placed = zip(cells[: len(columns)], columns, widths, strict=True)
     return GAP.join(_placed(cell, width, column.is_number) for cell, column, width in placed).rstrip()
 
 

@@ -146,6 +146,32 @@ def test_a_table_never_goes_over_the_edge_of_the_terminal(three_cases: Office, o
     assert max(width_of(line) for line in said.out.splitlines()) <= 80
 
 
+@pytest.mark.parametrize("columns", [30, 40, 60])
+@pytest.mark.parametrize("words", [("case", "list"), ("email", "list"), ("mailbox", "status")], ids=" ".join)
+def test_on_a_narrow_terminal_the_last_columns_are_left_out(
+    three_cases: Office, on_terminal: Program, words: tuple[str, ...], columns: int
+) -> None:
+    wide = on_terminal(*words, environ={"NO_COLOR": "1"}, columns=200).out.splitlines()[0].split()
+    said = on_terminal(*words, environ={"NO_COLOR": "1"}, columns=columns)
+    head, *rows = said.out.splitlines()
+    assert max(width_of(line) for line in (head, *rows)) <= columns
+    *shown, mark = head.split()
+    assert mark == "…"
+    assert len(shown) >= 2
+    assert all(name.startswith(word.rstrip("…")) for word, name in zip(shown, wide, strict=False))
+
+
+def test_columns_that_were_asked_for_are_made_narrow_and_not_left_out(
+    three_cases: Office, on_terminal: Program
+) -> None:
+    fields = ("number", "name", "status", "priority", "assigned_user", "mailbox")
+    said = on_terminal("case", "list", "--fields", ",".join(fields), environ={"NO_COLOR": "1"}, columns=40)
+    head, *rows = said.out.splitlines()
+    assert max(width_of(line) for line in (head, *rows)) <= 40
+    shown = [word.rstrip("…") for word in head.split()]
+    assert all(name.startswith(word) for word, name in zip(shown, fields, strict=True))
+
+
 @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_colour_where_none_is_wanted(
     three_cases: Office, on_terminal: Program, environ: dict[str, str]
