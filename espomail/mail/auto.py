@@ -96,20 +96,32 @@ def is_bulk_or_list(mail: ParsedMail) -> Reason | None:
 
 
 def is_bounce(mail: ParsedMail) -> Reason | None:
-    """A delivery report: null envelope sender, multipart/report, or a mail system for sender (RFC 3464)."""
+    """A delivery report: multipart/report, or a mail system for sender (RFC 3464).
+
+    The null reverse-path alone makes none: web forms and faulty servers write to us with it, too.
+    """
     declared = (mail.header("content-type") or "").strip().lower()
     if declared.startswith("multipart/report"):
         kind = _REPORT_TYPE.search(declared)
         if kind is None or kind[1] != _REPORTS_ON_SOMETHING_ELSE:
             return Reason("bounce", f"a report of the type {kind[1] if kind is not None else 'unknown'}")
-    return_path = mail.header("return-path")
-    if return_path is not None and return_path.replace(" ", "") in ("<>", ""):
-        return Reason("bounce", "an empty Return-Path")
+    if has_null_sender(mail) and (mail.sender is None or sender_is_a_robot(mail) or is_bulk_or_list(mail)):
+        return Reason("bounce", "an empty Return-Path, and no person for sender")
+    if has_null_sender(mail) and (mail.in_reply_to or mail.references):
+        return Reason("bounce", "an answer with an empty Return-Path")
     if mail.sender is not None and re.match(r"mailer[-_.]?daemon@", mail.sender.address):
         return Reason("bounce", f"it is from {mail.sender.address}")
     if mail.header("x-failed-recipients"):
         return Reason("bounce", "it has the field x-failed-recipients")
     return None
+
+
+def has_null_sender(mail: ParsedMail) -> Reason | None:
+    """An empty Return-Path: whoever sent it wants to hear nothing back (RFC 3834 §2)."""
+    return_path = mail.header("return-path")
+    if return_path is None or return_path.replace(" ", "") not in ("<>", ""):
+        return None
+    return Reason("null-sender", "an empty Return-Path")
 
 
 def suppresses_replies(mail: ParsedMail) -> Reason | None:
@@ -133,7 +145,8 @@ def sender_is_a_robot(mail: ParsedMail) -> Reason | None:
 
 NO_CASE_RULES: Final[tuple[Rule, ...]] = (auto_submitted, is_auto_reply, is_bounce)
 NO_ANSWER_RULES: Final[tuple[Rule, ...]] = (
-    *(auto_submitted, suppresses_replies, is_auto_reply, is_bulk_or_list, is_bounce, sender_is_a_robot),
+    *(auto_submitted, suppresses_replies, is_auto_reply, is_bulk_or_list, is_bounce, has_null_sender),
+    sender_is_a_robot,
 )
 
 

@@ -55,7 +55,7 @@ class DeliveryReport(msgspec.Struct, frozen=True):
 
 def read(mail: ParsedMail, raw: bytes) -> DeliveryReport | None:
     """The report in a message, or None where it is none. Never raises."""
-    if auto.is_bounce(mail) is None:
+    if auto.is_bounce(mail) is None and auto.has_null_sender(mail) is None:
         return None
     try:
         block = headers.split(raw)

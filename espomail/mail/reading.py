@@ -40,15 +40,23 @@ def unpack(packed: bytes) -> list[Reading]:
 def read(raw: bytes, *, is_partial: bool) -> Reading:
     """Read the message, or the header fields alone of a partial one. Never raises, whatever the bytes are."""
     parsed = parse_headers(raw) if is_partial else parse(raw)
-    automatic, unanswerable = why_no_case(parsed), why_no_answer(parsed)
+    unanswerable = why_no_answer(parsed)
+    bounce = None if is_partial else bounces.read(parsed, raw)
     return Reading(
         parsed=parsed,
         subject_key=subject_without_prefixes(parsed.subject),
         text_key=_text_key(parsed),
-        automatic=automatic.because if automatic else None,
+        automatic=_why_automatic(parsed, bounce),
         unanswerable=unanswerable.because if unanswerable else None,
-        bounce=None if is_partial else bounces.read(parsed, raw),
+        bounce=bounce,
     )
+
+
+def _why_automatic(parsed: ParsedMail, bounce: bounces.DeliveryReport | None) -> str | None:
+    if bounce is not None and bounce.failed:
+        return f"a delivery report about {bounce.failed[0].address}"
+    reason = why_no_case(parsed)
+    return reason.because if reason else None
 
 
 def _text_key(parsed: ParsedMail) -> str:

@@ -85,7 +85,8 @@ def test_list_mail_opens_a_case_but_is_not_answered(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        *("Return-Path: <>", "Return-Path: < >", "X-Failed-Recipients: a@example.com"),
+        *("Return-Path: <>\nIn-Reply-To: <a@b>", "Return-Path: < >\nPrecedence: junk"),
+        "X-Failed-Recipients: a@example.com",
         "Content-Type: multipart/report; report-type=delivery-status; boundary=b",
         'Content-Type: multipart/report; boundary=b; report-type="disposition-notification"',
     ],
@@ -98,6 +99,12 @@ def test_delivery_reports_open_no_case_and_get_no_answer(line: str) -> None:
 
 def test_mail_of_a_mail_system_is_a_bounce() -> None:
     assert reason(auto.is_bounce, sender="MAILER-DAEMON@mx.example.com")
+
+
+def test_empty_return_path_alone_opens_a_case_but_is_not_answered() -> None:
+    assert reason(auto.why_no_case, "Return-Path: < >") is None
+    assert reason(auto.why_no_answer, "Return-Path: < >")
+    assert reason(auto.why_no_case, "Return-Path: <>", sender="postmaster@mx.example.com")
 
 
 @pytest.mark.parametrize(
