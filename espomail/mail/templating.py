@@ -125,8 +125,10 @@ def load(folder: Path | None) -> Templates:
 def _read(path: Path) -> _Source:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise TemplateTrouble(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise TemplateTrouble(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeError as error:
+        raise TemplateTrouble(f"{path}: is not UTF-8 text") from error
     line = _SUBJECT_LINE.match(text)
     if line is None:
         return _Source(path, "", text)

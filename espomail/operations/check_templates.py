@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from espomail.config.faults import quoted
 from espomail.config.schema import Config, Mailbox
 from espomail.mail import templating
 from espomail.mail.templating import Templates, TemplateTrouble
@@ -76,8 +77,8 @@ SAMPLE: dict[str, dict[str, Any]] = {
 
 
 def template_faults(config: Config) -> list[str]:
-    """Templates that do not even render with everything known. Each names the mailbox and the file."""
-    return list(_troubles(config, dict(SAMPLE)))
+    """Templates that have no subject, or do not even render with everything known. Each names the mailbox."""
+    return list(_troubles(config, dict(SAMPLE), needs_subject=True))
 
 
 def template_oddities(config: Config) -> list[str]:
@@ -87,24 +88,31 @@ def template_oddities(config: Config) -> list[str]:
     email = SAMPLE["email"] | {"account": None}
     return [
         f"{trouble} (for a sender who is no contact; write {{% if contact %}}…{{% endif %}} around it)"
-        for trouble in _troubles(config, SAMPLE | {"case": case, "email": email} | unknown)
+        for trouble in _troubles(
+            config, SAMPLE | {"case": case, "email": email} | unknown, needs_subject=False
+        )
     ]
 
 
-def _troubles(config: Config, values: dict[str, Any]) -> Iterator[str]:
+def _troubles(config: Config, values: dict[str, Any], *, needs_subject: bool) -> Iterator[str]:
     templates = templating.load(config.templates)
     for mailbox in config.mailboxes.values():
-        trouble = _trouble(mailbox, templates, values)
+        trouble = _trouble(mailbox, templates, values, needs_subject=needs_subject)
         if trouble is not None:
             yield f"mailboxes.{mailbox.key}.auto_reply.template: {trouble}"
 
 
-def _trouble(mailbox: Mailbox, templates: Templates, values: dict[str, Any]) -> str | None:
+def _trouble(
+    mailbox: Mailbox, templates: Templates, values: dict[str, Any], *, needs_subject: bool
+) -> str | None:
     if mailbox.auto_reply is None:
         return None
     case = values["case"] if mailbox.case.create else None
+    name = mailbox.auto_reply.template
     try:
-        templates.render(mailbox.auto_reply.template, values | {"case": case})
+        rendered = templates.render(name, values | {"case": case})
     except TemplateTrouble as trouble:
         return str(trouble)
+    if needs_subject and not rendered.subject:
+        return f"{quoted(name)} has no subject; its first line must be `Subject: …`"
     return None

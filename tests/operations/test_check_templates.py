@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from espomail.config.load import load
 from espomail.operations.check_templates import SAMPLE, template_faults, template_oddities
 from espomail.store.models import EmailText
@@ -42,10 +44,22 @@ def test_template_with_a_name_that_there_is_not_is_a_fault(tmp_path: Path) -> No
 
 
 def test_template_that_takes_the_sender_for_a_known_contact_is_odd(tmp_path: Path) -> None:
-    faults, oddities = checked(tmp_path, "Dear {{ contact.name }}")
+    faults, oddities = checked(tmp_path, "Subject: We are at it\nDear {{ contact.name }}")
     assert faults == []
     (oddity,) = oddities
     assert "for a sender who is no contact" in oddity
+
+
+@pytest.mark.parametrize(
+    "text", ["Dear customer", "Subject:\nDear customer", "Subject: {{ '' }}\nDear customer"]
+)
+def test_template_without_a_subject_is_a_fault(tmp_path: Path, text: str) -> None:
+    told = 'mailboxes.support.auto_reply.template: "ours" has no subject; its first line must be `Subject: …`'
+    assert checked(tmp_path, text) == ([told], [])
+
+
+def test_template_whose_subject_needs_a_contact_is_fine(tmp_path: Path) -> None:
+    assert checked(tmp_path, "Subject: {% if contact %}Dear {{ contact.name }}{% endif %}\nHello") == ([], [])
 
 
 def test_sample_values_have_the_names_that_a_real_answer_has(tmp_path: Path) -> None:
