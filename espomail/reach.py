@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
+from espomail.config.section import MASK
 from espomail.errors import ServerTrouble
 
 SILENCE_S: Final = 25.0  # how long a server may say nothing
 SLOWEST_BYTES_PER_S: Final = 100_000  # messages that travel as fast as this may take their time
 LONGEST_SAID_CHARS: Final = 300
-MASK: Final = "********"
 _BYTES_OF_PYTHON = re.compile(r"""\[?\bb(['"])(.*?)\1\]?""", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
@@ -83,13 +83,13 @@ def watched(time_s: float, where: str) -> Iterator[Watch]:
         watch.stop()
 
 
-def clean(said: object, secret: str | None = None) -> str:
+def clean(said: object, *secrets: str) -> str:
     """What a server or an exception said, for one line of ours: no control characters, not too long.
 
-    The secret is masked wherever it is repeated. Only then is the text cut, which could leave half of it.
+    Secrets are masked wherever they are repeated. Only then is the text cut, which could leave half of one.
     """
     text = _told(said) if isinstance(said, Exception) else _text(said)
-    if secret:
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return _CONTROL.sub(" ", text).strip()[:LONGEST_SAID_CHARS]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from espomail.config.oauth2 import OAuth2
-from espomail.config.section import Section
+from espomail.config.section import MASK, Section
 from espomail.config.servers import SECRET_SOURCES, Server
 from espomail.errors import WrongConfiguration
 
@@ -126,7 +126,7 @@ def _masked(complaint: bytes, output: bytes) -> str:
     said = complaint.decode("utf-8", "replace")
     for line in output.decode("utf-8", "replace").splitlines():
         if len(line.strip()) >= SHORTEST_MASKED_CHARS:
-            said = said.replace(line.strip(), "********")
+            said = said.replace(line.strip(), MASK)
     return said
 
 

@@ -63,7 +63,7 @@ def _with_token(client: "Client", imap: Imap, token: Token) -> str:
 def _refuse(imap: Imap, refused: "LoginError", what: str, secret: str) -> NoReturn:
     if isinstance(refused.__context__, imaplib.IMAP4.abort):  # imapclient calls that a refusal, too
         raise refused.__context__ from None
-    said = clean(refused).replace(secret or "\0", "********")
+    said = clean(refused, secret)
     if _is_temporary(refused):
         raise ServerTrouble(f"{imap.host}: no sign-in for now: {said}") from None
     why = f"{what}: {said}" if what else said

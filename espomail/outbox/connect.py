@@ -91,9 +91,10 @@ def in_words(trouble: Exception) -> str:
     return clean(str(trouble).partition(" Last response: ")[0])  # after it, smtplib shows a tuple
 
 
-def answer(code: int, said: bytes | str) -> str:
-    """A server's answer in one line."""
-    return f"{code} {clean(said)}" if code > 0 else f"an answer without a code: {clean(said)}"
+def answer(code: int, said: bytes | str, *secrets: str) -> str:
+    """A server's answer in one line, without the secrets that it repeats."""
+    told = clean(said, *secrets)
+    return f"{code} {told}" if code > 0 else f"an answer without a code: {told}"
 
 
 def _own_name() -> str:

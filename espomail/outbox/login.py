@@ -91,7 +91,7 @@ def _exchanged(client: "SMTP", exchange: TokenExchange) -> tuple[int, bytes]:
 
 
 def _refuse(smtp: Smtp, code: int, said_back: bytes | str, what: str, secret: str) -> NoReturn:
-    said = answer(code, said_back).replace(secret or "\0", "********")
+    said = answer(code, said_back, secret)
     why = f"{what}: {said}" if what else said
     if not 500 <= code < 600:
         raise ServerTrouble(f"{smtp.host}: no sign-in for now: {why}") from None

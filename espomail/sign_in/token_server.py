@@ -67,8 +67,9 @@ def ask(oauth2: OAuth2, url: str, form: Mapping[str, str]) -> dict[str, Any]:
         if not answer:
             raise ServerTrouble(f"{where}: the token server's answer makes no sense")
         return answer
-    told = (clean(error or ""), clean(answer.get("error_description", "")))
-    said = _masked(" ".join(filter(None, told)), whole)
+    secrets = [whole[key] for key in _SECRET if len(whole.get(key, "")) >= SHORTEST_MASKED_CHARS]
+    told = (clean(said or "", *secrets) for said in (error, answer.get("error_description")))
+    said = " ".join(filter(None, told))
     if 300 <= status < 400:
         raise ServerTrouble(f"{where}: the token server sends us elsewhere ({status}); check {oauth2.place}")
     if not isinstance(error, str) or status == 429 or status >= 500 or error in _TEMPORARY:
@@ -129,12 +130,3 @@ def _object(content: bytes) -> dict[str, Any]:
         return msgspec.json.decode(content, type=dict[str, Any])
     except msgspec.DecodeError:  # a page for people, of a proxy or of a server in trouble
         return {}
-
-
-def _masked(said: str, form: Mapping[str, str]) -> str:
-    """What the server says, should it repeat a secret to us."""
-    for key in _SECRET:
-        secret = form.get(key, "")
-        if len(secret) >= SHORTEST_MASKED_CHARS:
-            said = said.replace(secret, "********")
-    return said
