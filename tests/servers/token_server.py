@@ -73,6 +73,13 @@ class TokenServer:
 
     # --- what a test does
 
+    def begin_anew(self, user: str) -> None:
+        """Forget all that was, for another test, in which this user's tokens are given out."""
+        with self._lock:
+            for known in (self.asked, self.extra, self._script, self._refresh, self._access, self._codes):
+                known.clear()  # type: ignore[attr-defined]
+            self.life_s, self.user, self.is_allowed = 3600, user, True
+
     def answers(self, path: str, *answers: Answer) -> None:
         """The next answers at this path, instead of its own."""
         self._script[path].extend(answers)
