@@ -13,7 +13,8 @@ import pytest
 from espomail import errors
 from espomail.cli.invocation import Invocation
 from espomail.cli.main import espomail
-from espomail.outbox.queue import GIVEN_UP_AFTER, WAITS
+from espomail.outbox.outcome import WAITS
+from espomail.outbox.queue import BY_PROGRAM_GIVEN_UP_AFTER, GIVEN_UP_AFTER
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -141,8 +142,11 @@ def test_exit_codes_of_the_docs_are_those_of_the_program():
 
 def test_retries_of_the_outbox_are_told_as_they_are():
     *first, last = [int(wait.total_seconds() // 60) for wait in WAITS]
-    told = f"after {', '.join(map(str, first))} minutes, then every {last}, for {GIVEN_UP_AFTER.days} days"
+    told = f"after {', '.join(map(str, first))} minutes, then every {last}"
     assert told in (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    rules = (ROOT / "docs" / "behaviour.md").read_text(encoding="utf-8")
+    assert f"written by the program for {BY_PROGRAM_GIVEN_UP_AFTER.days} days" in rules
+    assert f"written by a person for {GIVEN_UP_AFTER.days}" in rules
 
 
 def test_design_names_rooms_and_modules_that_are_there():

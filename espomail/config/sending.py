@@ -7,7 +7,7 @@ def sending_mailbox(config: Config, mailbox: Mailbox) -> Mailbox | None:
     """The mailbox whose `smtp` sends for this one, itself where it has any; None where nothing can be sent.
 
     Else one with the same address (the owner's personal one, then a group's), else `system_mailbox` where
-    its `smtp` is shared (docs/behaviour.md, "Sending").
+    its `smtp` is shared (docs/behaviour.md, Sending).
     """
     if mailbox.smtp is not None:
         return mailbox

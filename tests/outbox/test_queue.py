@@ -1,0 +1,373 @@
+"""What becomes of the mail that waits in the outbox."""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from espomail import run
+from espomail.config.load import load
+from espomail.crm import outgoing
+from espomail.outbox import queue, smtp
+from espomail.outbox.copies import MOST_TRIES
+from espomail.outbox.queue import Delivered
+from espomail.report import FetchReport, FetchRequest
+from espomail.store import connection
+from espomail.store.changes import change
+from espomail.store.models import Email, Note, Outbox, SentCopy
+from tests.office import CONFIG, NOW, Office, mail
+from tests.servers.ports import HOST, free_port
+from tests.servers.scripted_smtp import DRIP, DROP, ScriptedSmtp
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+SALES = """
+  sales:
+    kind: group
+    address: sales@example.com
+    imap: {host: 127.0.0.1, port: 1, security: none, password: x, fetch_since: 2026-01-01}
+    teams: [sales]
+    case: {create: true}
+    auto_reply: {template: case-received}
+"""
+
+
+class Post(Office):
+    """An office whose SMTP server says what the test wants."""
+
+    def __init__(self, folder: Path, server: ScriptedSmtp) -> None:
+        self.server = server
+        super().__init__(folder, self.text())
+
+    def text(self, *replaced: tuple[str, str], more: str = "") -> str:
+        text = CONFIG
+        for old, new in (
+            ("host: imap.example.com", "host: 127.0.0.1, port: 1, security: none"),
+            ("smtp: {host: smtp.example.com}", f"smtp: {{{self.at(self.server.port)}}}"),
+            *replaced,
+        ):
+            assert old in text
+            text = text.replace(old, new)
+        return text + more
+
+    def at(self, port: int) -> str:
+        return f"host: {HOST}, port: {port}, security: none"
+
+    def configure(self, *replaced: tuple[str, str], more: str = "") -> None:
+        self.path.write_text(self.text(*replaced, more=more), encoding="utf-8")
+        self.config = load(self.path).config
+
+    def deliver(self, at: datetime = NOW, *, within_s: float = inf) -> Delivered:
+        return queue.deliver_due(self.config, lambda: at, deadline=time.monotonic() + within_s)
+
+    def fetch(self, at: datetime = NOW) -> FetchReport:
+        """A whole run; its IMAP servers cannot be reached."""
+        report = run.fetch(load(self.path), FetchRequest(), clock=lambda: at)
+        connection.open_database(self.config.database, now=at)
+        return report
+
+    def set(self, number: int = 1, **values: Any) -> None:
+        self.write((change(Outbox, number, **values),))
+
+    def retry(self, number: int = 1, at: datetime = NOW) -> None:
+        self.write(outgoing.retry([number], at))
+
+    def outbox(self, *columns: str) -> list[Any]:
+        return self.rows(Outbox, *columns)
+
+    def notes(self, kind: str) -> list[str]:
+        return [text for type_, text in self.rows(Note, "type", "text") if type_ == kind]
+
+    def statuses(self) -> list[str]:
+        """Of the mails that we wrote."""
+        return [status for status in self.rows(Email, "status") if status != "archived"]
+
+
+@pytest.fixture
+def post(tmp_path: Path, scripted_smtp: ScriptedSmtp) -> Iterator[Post]:
+    yield Post(tmp_path / "office", scripted_smtp)
+    connection.close_database()
+
+
+def told_of_smtp(report: FetchReport) -> list[str]:
+    return [line for line in report.news if "(SMTP)" in line or line.startswith("outbox")]
+
+
+# --- whose server
+
+
+def test_mailbox_without_a_server_sends_by_the_shared_one_of_the_system_mailbox(post: Post):
+    shared = (
+        f"smtp: {{{post.at(post.server.port)}}}",
+        f"smtp: {{{post.at(post.server.port)}, shared: true}}",
+    )
+    post.configure(shared, more=f"{SALES}system_mailbox: support\n")
+    post.receive(mail("Price?", to="sales@example.com"), mailbox="sales")
+    post.receive(mail("Help!"))
+    assert post.deliver().outbox.sent == 2
+    assert post.outbox("state") == ["sent", "sent"]
+    assert post.server.verbs.count("EHLO") == 1
+
+
+def test_mail_without_a_server_waits_and_tells_why_when_that_begins_and_ends(post: Post):
+    post.receive(mail())
+    post.configure(("  support:\n", "  help:\n"))
+    (line,) = told_of_smtp(post.fetch())
+    assert (
+        line == "mailbox support (SMTP): is not in the configuration any more; its mail waits in the outbox"
+    )
+    assert post.outbox("state", "error", "tries") == [("waiting", line.partition(": ")[2], 0)]
+    assert told_of_smtp(post.fetch()) == []
+    post.configure()
+    assert told_of_smtp(post.fetch()) == ["mailbox support (SMTP): works again"]
+    assert post.outbox("state", "error") == [("sent", None)]
+
+
+def test_mailbox_that_lost_its_server_is_told_with_the_key(post: Post):
+    post.receive(mail())
+    post.configure(
+        (f"    smtp: {{{post.at(post.server.port)}}}\n", ""),
+        ("    auto_reply: {template: case-received, from_name: Example Support}\n", ""),
+    )
+    trouble = post.deliver().troubles["support"] or ""
+    assert trouble.startswith("mailboxes.support.smtp: is missing, and system_mailbox shares none")
+    assert post.outbox("error") == [trouble]
+
+
+def test_mail_whose_server_cannot_be_reached_tells_why_it_waits_and_has_not_been_tried(post: Post):
+    post.receive(mail())
+    post.configure((f"port: {post.server.port}", f"port: {free_port()}"))
+    assert post.fetch().exit_code == 1
+    ((state, tries, error, next_try_at),) = post.outbox("state", "tries", "error", "next_try_at")
+    assert (state, tries, next_try_at) == ("waiting", 0, NOW)
+    assert "cannot be reached" in error
+
+
+def test_slow_server_leaves_the_others_their_time(post: Post, monkeypatch):
+    monkeypatch.setattr(smtp, "LEAST_S", 0.1)
+    with ScriptedSmtp() as slow:
+        slow.answers("EHLO", DRIP)
+        post.configure(
+            (f"port: {post.server.port}", f"port: {slow.port}"),
+            more=SALES.replace("teams", f"smtp: {{{post.at(post.server.port)}}}\n    teams"),
+        )
+        post.receive(mail("Help!"))
+        post.receive(mail("Price?", to="sales@example.com"), mailbox="sales")
+        began = time.monotonic()
+        delivered = post.deliver(within_s=2)
+    assert time.monotonic() - began < 6
+    assert "too slow" in (delivered.troubles["support"] or "")
+    assert post.outbox("state") == ["waiting", "sent"]
+
+
+def test_nothing_is_begun_after_the_deadline(post: Post):
+    post.receive(mail())
+    assert post.deliver(within_s=-1).outbox.waiting == 1
+    assert post.server.verbs == []
+    assert post.outbox("tries", "error") == [(0, None)]
+
+
+def test_server_that_closes_after_each_message_gets_all_of_them_in_one_run(post: Post):
+    post.server.answers("RSET", DROP, DROP)
+    post.receive(*(mail(f"Question {number}", f"c{number}@customer.example") for number in range(3)))
+    assert post.deliver().outbox.sent == 3
+    assert post.outbox("tries") == [1, 1, 1]
+
+
+def test_mail_that_is_cancelled_meanwhile_is_not_sent(post: Post):
+    post.receive(*(mail(f"Question {number}", f"c{number}@customer.example") for number in range(2)))
+
+    def clock() -> datetime:
+        if post.server.received:  # the first one is out; somebody cancels the second
+            Outbox.update(state="cancelled").where(Outbox.id == 2).execute()
+        return NOW
+
+    delivered = queue.deliver_due(post.config, clock)
+    assert (delivered.outbox.sent, delivered.outbox.waiting) == (1, 0)
+    assert post.outbox("state") == ["sent", "cancelled"]
+    assert len(post.server.received) == 1
+
+
+# --- in doubt
+
+
+def test_mail_that_a_killed_run_left_in_a_servers_hands_is_told_once_and_never_sent_by_itself(post: Post):
+    post.receive(mail())
+    post.set(state="sending", tries=1)
+    first, second = post.fetch(NOW + MINUTE), post.fetch(NOW + DAY)
+    (line,) = told_of_smtp(first)
+    assert "not known whether the auto-reply to carl@customer.example was delivered" in line
+    assert "`espomail outbox retry 1` sends it again" in line
+    assert (first.outbox.in_doubt, second.outbox.in_doubt) == (1, 0)
+    assert told_of_smtp(second) == []
+    assert post.outbox("state", "next_try_at") == [("in-doubt", None)]
+    assert post.statuses() == ["in-doubt"]
+    (note,) = post.notes("post")
+    assert "not known whether" in note
+    assert "outbox retry 1" in note
+    assert post.server.received == []
+
+    post.retry(at=NOW + DAY)
+    assert post.deliver(NOW + DAY).outbox.sent == 1
+    assert post.statuses() == ["sent"]
+    assert post.notes("email-sent") == [post.rows(Email, "subject")[1]]
+
+
+def test_mail_whose_connection_breaks_before_the_answer_is_told_likewise(post: Post):
+    post.receive(mail())
+    post.server.answers("END", DROP)
+    delivered = post.deliver()
+    assert delivered.outbox.in_doubt == 1
+    assert "not known whether" in delivered.news[0]
+    assert post.outbox("state", "next_try_at") == [("in-doubt", None)]
+    assert post.statuses() == ["in-doubt"]
+    assert len(post.notes("post")) == 1
+
+
+def test_note_of_a_doubt_notifies_nobody(post: Post):
+    post.receive(mail())
+    before = post.dump()["Notification"]
+    post.server.answers("END", DROP)
+    post.deliver()
+    assert post.dump()["Notification"] == before
+
+
+# --- some recipients and not others
+
+
+def test_mail_that_goes_to_its_recipients_one_by_one_is_noted_as_sent_once(post: Post):
+    post.receive(mail())
+    post.set(recipients=["a@x.example", "b@x.example"])
+    post.server.answers("RCPT", "450 later", "450 later", "250 ok", "450 later", "250 ok")
+    for number in range(3):
+        post.deliver(NOW + number * 10 * MINUTE)
+        assert len(post.notes("email-sent")) == min(number, 1)
+    assert [one.recipients for one in post.server.received] == [["a@x.example"], ["b@x.example"]]
+    assert post.outbox("state", "sent_at") == [("sent", NOW + 10 * MINUTE)]
+    assert post.statuses() == ["sent"]
+
+
+def test_recipient_refused_for_good_later_leaves_the_mail_sent_and_is_noted(post: Post):
+    post.receive(mail())
+    post.set(recipients=["a@x.example", "b@x.example"])
+    post.server.answers("RCPT", "250 ok", "450 later", "550 no such user")
+    post.deliver()
+    assert (post.outbox("state", "recipients"), post.statuses()) == ([("waiting", ["b@x.example"])], ["sent"])
+    assert post.deliver(NOW + MINUTE).outbox.failed == 1
+    assert (post.outbox("state"), post.statuses()) == (["sent"], ["sent"])
+    assert post.notes("post") == ["The auto-reply to b@x.example was refused: 550 no such user"]
+
+
+# --- too late
+
+
+@pytest.mark.parametrize(
+    ("kind", "days"), [("auto-reply", 2), ("notification", 2), ("reply", 5), ("send", 5)]
+)
+def test_mail_that_waited_too_long_is_given_up_though_its_server_is_back(post: Post, kind: str, days: int):
+    post.receive(mail())
+    post.set(kind=kind, error=f"{HOST}: cannot be reached")
+    delivered = post.deliver(NOW + days * DAY + MINUTE)
+    assert (delivered.outbox.sent, delivered.outbox.failed) == (0, 1)
+    assert delivered.news[0].startswith("outbox: 1 messages waited for too long and were given up")
+    assert post.server.received == []
+    assert (post.outbox("state", "next_try_at"), post.statuses()) == ([("failed", None)], ["failed"])
+    (note,) = post.notes("post")
+    assert note.startswith(f"The {kind} to carl@customer.example was given up: it waited since 2026-11-24")
+    assert note.endswith("cannot be reached")
+    assert post.deliver(NOW + days * DAY + MINUTE).news == ()
+
+
+@pytest.mark.parametrize(("kind", "days"), [("auto-reply", 2), ("reply", 5)])
+def test_mail_is_sent_up_to_its_limit(post: Post, kind: str, days: int):
+    post.receive(mail())
+    post.set(kind=kind)
+    assert post.deliver(NOW + days * DAY - MINUTE).outbox.sent == 1
+
+
+def test_mail_that_is_sent_again_by_hand_has_all_its_time_again(post: Post):
+    post.receive(mail())
+    post.deliver(NOW + 3 * DAY)
+    post.retry(at=NOW + 3 * DAY)
+    assert post.deliver(NOW + 4 * DAY).outbox.sent == 1
+
+
+# --- the empty envelope sender
+
+
+def test_mail_refused_for_its_empty_sender_goes_out_once_another_one_is_configured(post: Post):
+    post.receive(mail())
+    post.server.answers("MAIL", "550 5.7.1 sender denied")
+    assert post.deliver().outbox.failed == 1
+    assert "auto_reply.envelope_sender" in post.notes("post")[0]
+    name = "from_name: Example Support"
+    post.configure((name, f"{name}, envelope_sender: bounces@example.com"))
+    post.retry()
+    post.deliver()
+    assert [one.sender for one in post.server.received] == ["bounces@example.com"]
+
+
+# --- copies for Sent folders
+
+
+def with_copies(post: Post) -> None:
+    port = post.at(post.server.port)
+    post.configure((f"smtp: {{{port}}}", f"smtp: {{{port}, save_sent: Sent}}"))
+
+
+def test_copy_is_wanted_once_of_a_mail_that_is_taken_in_parts(post: Post):
+    with_copies(post)
+    post.receive(mail())
+    post.set(recipients=["a@x.example", "b@x.example"])
+    post.server.answers("RCPT", "250 ok", "450 later")
+    post.deliver()
+    post.write((change(SentCopy, 1, tries=3),))
+    post.deliver(NOW + MINUTE)
+    assert post.rows(SentCopy, "outbox", "mailbox", "tries") == [(1, "support", 3)]
+
+
+def test_copy_that_fails_is_tried_again_so_often_and_told_when_that_begins(post: Post):
+    with_copies(post)
+    post.receive(mail())
+    post.deliver()
+    moments = [NOW + number * timedelta(hours=4) for number in range(MOST_TRIES + 2)]
+    told = [
+        run.save_sent(post.config, lambda at=at: at, deadline=time.monotonic() + 60)  # type: ignore[misc]
+        for at in moments
+    ]
+    assert told[0][0].startswith("mailbox support (Sent): sent mail is not saved, which is tried again: ")
+    assert [lines for lines in told[1:] if lines] == [
+        ["mailbox support: 1 copies of sent mail were not saved"]
+    ]
+    assert post.rows(SentCopy) == []
+    assert post.outbox("state") == ["sent"]
+
+
+def test_copy_waits_for_the_next_run_when_the_time_is_over(post: Post):
+    with_copies(post)
+    post.receive(mail())
+    post.deliver()
+    assert run.save_sent(post.config, lambda: NOW, deadline=time.monotonic() - 1) == []
+    assert post.rows(SentCopy, "tries") == [0]
+
+
+def test_copy_that_the_configuration_does_not_want_any_more_is_forgotten(post: Post):
+    with_copies(post)
+    post.receive(mail())
+    post.deliver()
+    post.configure()
+    assert run.save_sent(post.config, lambda: NOW, deadline=time.monotonic() + 60) == []
+    assert post.rows(SentCopy) == []
+
+
+def test_copy_of_what_a_shared_server_sent_goes_to_the_mailbox_of_that_server(post: Post):
+    port = post.at(post.server.port)
+    shared = (f"smtp: {{{port}}}", f"smtp: {{{port}, shared: true, save_sent: Sent}}")
+    post.configure(shared, more=f"{SALES}system_mailbox: support\n")
+    post.receive(mail("Price?", to="sales@example.com"), mailbox="sales")
+    post.deliver()
+    assert post.rows(SentCopy, "mailbox") == ["support"]
