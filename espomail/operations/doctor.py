@@ -75,9 +75,10 @@ def _check_lock(checkup: Checkup, loaded: Loaded, _now: datetime) -> None:
     try:
         with run_lock(loaded, waits=False, fails=False) as is_ours:
             checkup.fine("lock", "free" if is_ours else "a run is going on")
-    except OSError as trouble:
-        advice = f"give the lock file to the login with uid {os.geteuid()}"
-        checkup.fail("lock", f"cannot be taken: {trouble}", advice, WrongConfiguration)
+    except EspomailError as trouble:
+        said, _, advice = str(trouble).partition("; ")
+        otherwise = f"give the lock file to the login with uid {os.geteuid()}"
+        checkup.fail("lock", f"cannot be taken: {said}", advice or otherwise, WrongConfiguration)
 
 
 def _check_cron(checkup: Checkup, now: datetime) -> None:

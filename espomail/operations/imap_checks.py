@@ -5,26 +5,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from espomail.config.folder_names import folder_name
 from espomail.config.schema import Imap, Mailbox, MoveTo
 from espomail.errors import ServerTrouble
 from espomail.intake.connect import connect, shut, told_as_trouble
 from espomail.intake.login import log_in
 from espomail.intake.server_folders import ServerFolder, server_folders
 from espomail.operations.findings import Checkup
-from espomail.operations.server_checks import (
-    check_encryption,
-    check_name,
-    checked_secret,
-    no_connection,
-    no_login,
-    signed_in,
-)
+from espomail.operations.server_checks import LONGEST_S, ServerCheck
 from espomail.reach import SILENCE_S, clean, watched
 
 if TYPE_CHECKING:
     from espomail.intake.wire import Client
 
-LONGEST_S: Final = 60.0  # for all of one server's checks
 WORTH_KNOWING: Final = ("MOVE", "UIDPLUS", "SPECIAL-USE", "CONDSTORE", "LITERAL+")
 CLOCKS_APART: Final = timedelta(minutes=5)
 FOLDERS_NAMED: Final = 20
@@ -44,37 +37,14 @@ def open_client(imap: Imap) -> Iterator["Client"]:
 def check_imap(checkup: Checkup, mailbox: Mailbox, now: datetime) -> None:
     """Reach, encryption, sign-in, capabilities, folders and clock; the first that fails is the last."""
     imap = mailbox.imap
-    if not check_name(checkup, "IMAP", imap):
-        return
-    is_connected = False
-    try:
-        with open_client(imap) as client:
-            is_connected = True
-            checkup.fine("IMAP server", f"{imap.host}:{imap.port} answers")
-            check_encryption(checkup, "IMAP", imap, client.socket(), now)
-            if _is_in(checkup, imap, client, now):
-                _check_capabilities(checkup, imap, client)
-                _check_folders(checkup, imap, client, now)
-    except ServerTrouble as trouble:
-        if is_connected:
-            checkup.fail(
-                "IMAP server", trouble.said, "try again later; if it goes on, ask the provider", ServerTrouble
-            )
-        else:
-            no_connection(checkup, "IMAP", imap, trouble)
+    check = ServerCheck["Client"](checkup, "IMAP", imap, now)
 
+    def go_on(client: "Client") -> None:
+        if check.is_signed_in(lambda secret: log_in(client, imap, secret)):
+            _check_capabilities(checkup, imap, client)
+            _check_folders(checkup, imap, client, now)
 
-def _is_in(checkup: Checkup, imap: Imap, client: "Client", now: datetime) -> bool:
-    secret = checked_secret(checkup, "IMAP", imap, now)
-    if secret is None:
-        return False
-    try:
-        method = log_in(client, imap, secret)
-    except ServerTrouble as trouble:
-        no_login(checkup, "IMAP", imap, trouble)
-        return False
-    signed_in(checkup, "IMAP", imap, method, secret, now)
-    return True
+    check.run(open_client(imap), lambda client: client.socket(), go_on)
 
 
 def _check_capabilities(checkup: Checkup, imap: Imap, client: "Client") -> None:
@@ -107,7 +77,7 @@ def _check_folders(checkup: Checkup, imap: Imap, client: "Client", now: datetime
     ]
     if isinstance(imap.after_import, MoveTo):
         target = imap.after_import.move
-        is_there = any(folder.name == target for folder in known)
+        is_there = any(folder_name(folder.name) == target for folder in known)
         checkup.fine(f"IMAP folder {target}", "is there" if is_there else "is made when mail is moved there")
     if not newest:
         return
@@ -124,7 +94,7 @@ def _check_folder(
 ) -> datetime | None:
     """Whether a folder can be read; when its newest mail arrived."""
     what = f"IMAP folder {folder}"
-    found = next((one for one in known if _is_same(one.name, folder)), None)
+    found = next((one for one in known if folder_name(one.name) == folder), None)
     if found is None or not found.holds_mail:
         names = [clean(one.name) for one in known if one.holds_mail]
         more = f" and {len(names) - FOLDERS_NAMED} more" if len(names) > FOLDERS_NAMED else ""
@@ -156,11 +126,6 @@ def _newest(client: "Client") -> datetime | None:
     moments = [one.internal_date for one in about.values() if one.internal_date is not None]
     aware = [one.astimezone(UTC) if one.tzinfo else one.replace(tzinfo=UTC) for one in moments]
     return max(aware, default=None)
-
-
-def _is_same(name: str, folder: str) -> bool:
-    """INBOX in any case is one folder (RFC 3501 §5.1)."""
-    return name == folder or name.upper() == folder.upper() == "INBOX"
 
 
 def _in_words(span: timedelta) -> str:

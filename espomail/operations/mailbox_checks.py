@@ -4,6 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from espomail.config.folder_names import folder_name
 from espomail.config.schema import Mailbox
 from espomail.intake.login import log_in
 from espomail.intake.server_folders import server_folders
@@ -38,11 +39,10 @@ def folders_of(mailbox: Mailbox, *, now: datetime) -> list[FolderLine]:
     with open_client(imap) as client:
         log_in(client, imap, secret)
         found = server_folders(client, imap.host)
-    is_read = {"INBOX" if name.upper() == "INBOX" else name for name in imap.folders}
     return [
         FolderLine(
             folder=one.name,
-            read=("INBOX" if one.name.upper() == "INBOX" else one.name) in is_read,
+            read=folder_name(one.name) in imap.folders,
             special_use=one.special_use,
             holds_mail=one.holds_mail,
         )

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from espomail.config.faults import quoted
+from espomail.config.folder_names import folder_name
 from espomail.config.load import Loaded
 from espomail.config.schema import Mailbox
 from espomail.errors import NotFound
@@ -30,6 +32,7 @@ def reset(loaded: Loaded, mailbox: Mailbox, folder: str | None, *, now: datetime
 def _reset(mailbox: Mailbox, folder: str | None) -> list[str]:
     rows = FolderPosition.select(FolderPosition.folder).where(FolderPosition.mailbox == mailbox.key)
     known = [row.folder for row in rows.order_by(FolderPosition.folder)]
+    folder = None if folder is None else folder_name(folder)
     if folder is not None and folder not in {*known, *mailbox.imap.folders}:
         raise NotFound(_no_folder(mailbox, folder, known))
     forgotten = [name for name in known if folder in {None, name}]
@@ -40,4 +43,4 @@ def _reset(mailbox: Mailbox, folder: str | None) -> list[str]:
 
 def _no_folder(mailbox: Mailbox, folder: str, known: Sequence[str]) -> str:
     there = ", ".join(dict.fromkeys((*mailbox.imap.folders, *known)))
-    return f"mailbox {mailbox.key} reads no folder {folder!r}; it reads: {there}"
+    return f"mailbox {mailbox.key} reads no folder {quoted(folder)}; it reads: {there}"

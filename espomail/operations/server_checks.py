@@ -1,9 +1,11 @@
-"""What is looked at in the same way for IMAP and SMTP: name, connection, certificate, secret."""
+"""What is looked at in the same way for IMAP and SMTP: name, connection, certificate, secret, sign-in."""
 
 import socket
 import ssl
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from espomail.config.addresses import is_loopback
 from espomail.config.schema import Server
@@ -17,15 +19,65 @@ from espomail.sign_in.tokens import how_to_allow
 DAYS_BEFORE_EXPIRY: Final = 14
 SECONDS_A_DAY: Final = 86_400
 ADDRESSES_NAMED: Final = 3
+LONGEST_S: Final = 60.0  # for all of one server's checks
+LATER: Final = "try again later; if it goes on, ask the provider"
+
+Client = TypeVar("Client")
 
 
-def check_name(checkup: Checkup, protocol: str, server: Server) -> bool:
+class ServerCheck(Generic[Client]):
+    """The checks of one server, in order; the first that fails is the last."""
+
+    def __init__(self, checkup: Checkup, protocol: str, server: Server, now: datetime) -> None:
+        self.checkup = checkup
+        self.protocol = protocol
+        self.server = server
+        self.now = now
+
+    def run(
+        self,
+        opened: AbstractContextManager[Client],
+        socket_of: Callable[[Client], object],
+        go_on: Callable[[Client], None],
+    ) -> None:
+        """Name, connection and encryption; then what is the protocol's own, with the open connection."""
+        if not _check_name(self.checkup, self.protocol, self.server):
+            return
+        is_connected = False
+        try:
+            with opened as client:
+                is_connected = True
+                said = f"{self.server.host}:{self.server.port} answers"
+                self.checkup.fine(f"{self.protocol} server", said)
+                _check_encryption(self.checkup, self.protocol, self.server, socket_of(client), self.now)
+                go_on(client)
+        except ServerTrouble as trouble:
+            if is_connected:
+                self.checkup.fail(f"{self.protocol} server", trouble.said, LATER, ServerTrouble)
+            else:
+                _no_connection(self.checkup, self.protocol, self.server, trouble)
+
+    def is_signed_in(self, log_in: Callable[[str | Token], str]) -> bool:
+        """Whether we could sign in; `log_in` does, with the secret, and gives the method."""
+        secret = _checked_secret(self.checkup, self.protocol, self.server, self.now)
+        if secret is None:
+            return False
+        try:
+            method = log_in(secret)
+        except ServerTrouble as trouble:
+            _no_login(self.checkup, self.protocol, self.server, trouble)
+            return False
+        _tell_signed_in(self.checkup, self.protocol, self.server, method, secret, self.now)
+        return True
+
+
+def _check_name(checkup: Checkup, protocol: str, server: Server) -> bool:
     """Whether the host's name has addresses."""
     what = f"{protocol} name"
     try:
         found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as trouble:
-        said = f"{server.host} is not known: {clean(getattr(trouble, 'strerror', None) or trouble)}"
+        said = f"{server.host} is not known: {clean(trouble)}"
         advice = f"correct {server.place}.host, or look after this machine's DNS"
         checkup.fail(what, said, advice, ServerTrouble)
         return False
@@ -35,7 +87,7 @@ def check_name(checkup: Checkup, protocol: str, server: Server) -> bool:
     return True
 
 
-def no_connection(checkup: Checkup, protocol: str, server: Server, trouble: ServerTrouble) -> None:
+def _no_connection(checkup: Checkup, protocol: str, server: Server, trouble: ServerTrouble) -> None:
     """Tell why there is no connection: of TLS, or of anything before it."""
     is_about_tls = isinstance(trouble.__cause__, ssl.SSLError) or trouble.__cause__ is None
     said, _, advice = trouble.said.partition("; ")
@@ -46,7 +98,7 @@ def no_connection(checkup: Checkup, protocol: str, server: Server, trouble: Serv
     checkup.fail(f"{protocol} server", trouble.said, advice, ServerTrouble)
 
 
-def check_encryption(
+def _check_encryption(
     checkup: Checkup, protocol: str, server: Server, connection: object, now: datetime
 ) -> None:
     """How the connection is encrypted, and for how long the server's certificate is still good."""
@@ -72,7 +124,7 @@ def check_encryption(
         checkup.fine(what, said)
 
 
-def checked_secret(checkup: Checkup, protocol: str, server: Server, now: datetime) -> str | Token | None:
+def _checked_secret(checkup: Checkup, protocol: str, server: Server, now: datetime) -> str | Token | None:
     """The secret to sign in with; None, and a finding, where it cannot be had."""
     what = f"{protocol} secret"
     try:
@@ -88,7 +140,7 @@ def checked_secret(checkup: Checkup, protocol: str, server: Server, now: datetim
     return None
 
 
-def signed_in(
+def _tell_signed_in(
     checkup: Checkup, protocol: str, server: Server, method: str, secret: str | Token, now: datetime
 ) -> None:
     """Tell how we are signed in, and until when, where that is known."""
@@ -110,7 +162,7 @@ def signed_in(
         checkup.fine(what, said)
 
 
-def no_login(checkup: Checkup, protocol: str, server: Server, trouble: ServerTrouble) -> None:
+def _no_login(checkup: Checkup, protocol: str, server: Server, trouble: ServerTrouble) -> None:
     """Tell why the server did not let us in."""
     what = f"{protocol} login"
     if isinstance(trouble, LoginRefused):
@@ -123,4 +175,4 @@ def no_login(checkup: Checkup, protocol: str, server: Server, trouble: ServerTro
         said, _, advice = trouble.said.partition("; ")
         checkup.fail(what, said, advice or f"check {server.place}", ServerTrouble)
     else:
-        checkup.fail(what, trouble.said, "try again later; if it goes on, ask the provider", ServerTrouble)
+        checkup.fail(what, trouble.said, LATER, ServerTrouble)

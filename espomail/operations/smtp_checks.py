@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING, Final
 from espomail.config.schema import Mailbox, Smtp
 from espomail.errors import ServerTrouble
 from espomail.operations.findings import Checkup
-from espomail.operations.server_checks import (
-    check_encryption,
-    check_name,
-    checked_secret,
-    no_connection,
-    no_login,
-    signed_in,
-)
+from espomail.operations.server_checks import LONGEST_S, ServerCheck
 from espomail.outbox.connect import answer, connect, new_client, told_as_trouble
 from espomail.outbox.login import log_in
 from espomail.outbox.smtp import TAKEN
 from espomail.reach import SILENCE_S, watched
+from espomail.sign_in.token import Token
 
 if TYPE_CHECKING:
     from smtplib import SMTP
 
-LONGEST_S: Final = 60.0  # for all of one server's checks
 NEEDS_LOGIN: Final = 530
 
 
@@ -48,26 +41,16 @@ def open_client(smtp: Smtp) -> Iterator["SMTP"]:
 
 def check_smtp(checkup: Checkup, mailbox: Mailbox, smtp: Smtp, now: datetime) -> None:
     """Reach, encryption, sign-in, and the empty envelope sender; the first that fails is the last."""
-    if not check_name(checkup, "SMTP", smtp):
-        return
-    is_connected = False
-    try:
-        with open_client(smtp) as client:
-            is_connected = True
-            checkup.fine("SMTP server", f"{smtp.host}:{smtp.port} answers")
-            check_encryption(checkup, "SMTP", smtp, client.sock, now)
-            if _is_in(checkup, smtp, client, now):
-                _check_senders(checkup, mailbox, smtp, client)
-    except ServerTrouble as trouble:
-        if is_connected:
-            checkup.fail(
-                "SMTP server", trouble.said, "try again later; if it goes on, ask the provider", ServerTrouble
-            )
-        else:
-            no_connection(checkup, "SMTP", smtp, trouble)
+    check = ServerCheck["SMTP"](checkup, "SMTP", smtp, now)
+
+    def go_on(client: "SMTP") -> None:
+        if _is_in(check, checkup, smtp, client):
+            _check_senders(checkup, mailbox, smtp, client)
+
+    check.run(open_client(smtp), lambda client: client.sock, go_on)
 
 
-def _is_in(checkup: Checkup, smtp: Smtp, client: "SMTP", now: datetime) -> bool:
+def _is_in(check: "ServerCheck[SMTP]", checkup: Checkup, smtp: Smtp, client: "SMTP") -> bool:
     if not smtp.username:
         checkup.fine("SMTP login", "none is asked for")
         return True
@@ -76,17 +59,12 @@ def _is_in(checkup: Checkup, smtp: Smtp, client: "SMTP", now: datetime) -> bool:
         advice = f"use the port for submission (587 or 465), or leave {smtp.place}.username out"
         checkup.fail("SMTP login", said, advice, ServerTrouble)
         return False
-    secret = checked_secret(checkup, "SMTP", smtp, now)
-    if secret is None:
-        return False
-    try:
+
+    def sign_in(secret: str | Token) -> str:
         with told_as_trouble(smtp):
-            method = log_in(client, smtp, secret)
-    except ServerTrouble as trouble:
-        no_login(checkup, "SMTP", smtp, trouble)
-        return False
-    signed_in(checkup, "SMTP", smtp, method, secret, now)
-    return True
+            return log_in(client, smtp, secret)
+
+    return check.is_signed_in(sign_in)
 
 
 def _check_senders(checkup: Checkup, mailbox: Mailbox, smtp: Smtp, client: "SMTP") -> None:

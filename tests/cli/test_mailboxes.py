@@ -110,6 +110,14 @@ def test_reset_of_one_folder_leaves_the_others(office: Office, espomail: Program
     assert [(one["folder"], one["last_uid"]) for one in line["positions"]] == [("INBOX", 3)]
 
 
+def test_reset_knows_the_inbox_in_whatever_letters(office: Office, espomail: Program) -> None:
+    office.receive(mail())
+    assert espomail("mailbox", "reset", "support", "--folder", "inbox", "--json").json["folders"] == ["INBOX"]
+    said = espomail("mailbox", "reset", "support", "--folder", "nope")
+    told = 'espomail: error: mailbox support reads no folder "nope"; it reads: INBOX\n'
+    assert (said.code, said.err) == (66, told)
+
+
 def test_reset_asks_on_a_terminal(office: Office, on_terminal: Program) -> None:
     office.receive(mail("One"))
     said = on_terminal("mailbox", "reset", "support")

@@ -167,6 +167,7 @@ def test_lock_that_cannot_be_taken_and_a_damaged_database_are_errors(office: Off
     (office.folder / "espomail.db.lock").mkdir()
     found = of_installation(office)
     assert (found["database"].level, found["lock"].level) == ("error", "error")
+    assert found["lock"].advice == "name a file in it"
 
 
 def test_oddity_of_the_configuration_is_a_warning(office: Office) -> None:
