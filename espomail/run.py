@@ -16,6 +16,7 @@ from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.intake import health, journal
 from espomail.intake.after_import import tell_server
 from espomail.intake.ahead import ahead
+from espomail.intake.connect import Refused
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.journal import Kept
 from espomail.intake.left_over import settle_left_over
@@ -165,25 +166,32 @@ class Run:
         """Take in a mailbox's new mail. Its troubles are told in its report and stop no other mailbox."""
         tally = self.tallies[mailbox.key]
         tally.was_tried = True
+        told: list[str] = []
         try:
             with sign_in(mailbox.imap, secret_for(mailbox.imap, self.clock()), deadline=deadline) as session:
                 for folder in mailbox.imap.folders:
-                    self.fetch_folder(mailbox, folder, session, deadline)
+                    try:
+                        self.fetch_folder(mailbox, folder, session, deadline)
+                    except Refused as trouble:  # the other folders can be read
+                        told.append(str(trouble))
                 if not self.request.is_dry_run:
                     tell_server(mailbox, session)
         except (ServerTrouble, WrongConfiguration) as trouble:
-            tally.error = str(trouble)
+            told.append(str(trouble))
+        tally.error = "; ".join(told) or None
 
     def fetch_folder(self, mailbox: Mailbox, folder: str, session: Session, deadline: float) -> None:
         """Keep each batch of a folder, then decide it; what the server is to be told comes after that."""
         tally = self.tallies[mailbox.key]
         most = min(mailbox.imap.portion, self.request.limit or mailbox.imap.portion) - tally.taken
+        position = journal.position_of(mailbox.key, folder)
         batches = session.new_messages(
-            journal.position_of(mailbox.key, folder),
+            position,
             since=mailbox.imap.fetch_since,
             limit=most,
             max_size=mailbox.imap.max_size,
             now=self.clock(),
+            known=journal.known_above(mailbox.key, position),
         )
         in_hand: deque[tuple[list[Kept], Callable[[], Sequence[Reading | Unreadable]]]] = deque()
         try:

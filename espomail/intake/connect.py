@@ -25,9 +25,16 @@ NO_IMAP: Final = (  # what the libraries raise on an answer that is no IMAP
 )
 
 
+class Refused(ServerTrouble):
+    """The server has answered, only not as we wished: it can be asked for other things."""
+
+
 @contextmanager
 def told_as_trouble(doing: str) -> Iterator[None]:
-    """Whatever a server or the network does while we are `doing` something becomes a ServerTrouble."""
+    """Whatever a server or the network does while we are `doing` something becomes a ServerTrouble.
+
+    It is a Refused where the connection can be used for more.
+    """
     from imapclient.exceptions import IMAPClientError
 
     try:
@@ -41,7 +48,7 @@ def told_as_trouble(doing: str) -> Iterator[None]:
     except imaplib.IMAP4.abort as trouble:
         raise ServerTrouble(f"{doing}: the server broke off: {clean(trouble)}") from trouble
     except (imaplib.IMAP4.error, IMAPClientError) as trouble:
-        raise ServerTrouble(f"{doing}: the server said: {clean(trouble)}") from trouble
+        raise Refused(f"{doing}: the server said: {clean(trouble)}") from trouble
     except NO_IMAP as trouble:
         raise ServerTrouble(f"{doing}: the server's answer makes no sense") from trouble
 

@@ -6,31 +6,29 @@ was deleted meanwhile, and what was not asked for is passed over.
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
-from espomail.intake.connect import connect, shut, told_as_trouble
+from espomail.intake.connect import Refused, connect, shut, told_as_trouble
+from espomail.intake.download import Download, aware
 from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Position, RawMessage
-from espomail.reach import SILENCE_S, SLOWEST_BYTES_PER_S, Watch, clean, watched
+from espomail.reach import SILENCE_S, clean, watched
 from espomail.sign_in.token import Token
 
 if TYPE_CHECKING:
     from espomail.intake.wire import Client
 
-FIRST_BATCH: Final = 25  # messages; each batch may hold twice as many as the one before
-LARGEST_BATCH: Final = 200
-BYTES_PER_BATCH: Final = 8 * 1024**2
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
 FOLDERS_NAMED: Final = 20
 _NO_DATE: Final = datetime.fromtimestamp(0, UTC)
 
 
-class UidsChanged(ServerTrouble):
+class UidsChanged(Refused):
     """The folder has been given new UIDs, so that the known ones may mean other messages."""
 
 
@@ -45,7 +43,7 @@ def sign_in(imap: Imap, secret: str | Token, *, deadline: float) -> "Iterator[Se
         client = connect(imap, max(1.0, min(SILENCE_S, left_s)), watch)
         try:
             log_in(client, imap, secret)
-            yield Session(client, imap.host, watch, deadline)
+            yield Session(client, imap.host, deadline)
         finally:
             _leave(client)
 
@@ -53,11 +51,10 @@ def sign_in(imap: Imap, secret: str | Token, *, deadline: float) -> "Iterator[Se
 class Session:
     """What is asked of a server once we are signed in."""
 
-    def __init__(self, client: "Client", host: str, watch: Watch, deadline: float) -> None:
+    def __init__(self, client: "Client", host: str, deadline: float) -> None:
         self._client = client
         self._host = host
-        self._watch = watch
-        self._deadline = deadline
+        self._download = Download(client, deadline + GRACE_S)
 
     def folders(self) -> list[str]:
         """The names of all folders."""
@@ -65,13 +62,21 @@ class Session:
             return sorted(str(name) for _, _, name in self._client.list_folders())
 
     def new_messages(
-        self, position: Position, *, since: date, limit: int, max_size: int, now: datetime
+        self,
+        position: Position,
+        *,
+        since: date,
+        limit: int,
+        max_size: int,
+        now: datetime,
+        known: Container[int] = (),
     ) -> Iterator[Batch]:
-        """Batches after the position, lowest UID first, `limit` messages at most.
+        """Batches after the position, lowest UID first, `limit` messages at most, and none that are `known`.
 
         The first time, and after the server has given the folder new UIDs, messages are found by date. Each
         batch carries the position that holds once it is kept. Of a message over `max_size` bytes only the
-        header fields are fetched.
+        header fields are fetched. The position stays below a message that the server withholds; the others
+        are given, and then Refused is raised.
         """
         folder = position.folder
         with told_as_trouble(f"{self._host}: folder {folder}"):
@@ -79,20 +84,28 @@ class Session:
                 return
             uidvalidity, uid_next = self._examine(folder)
             self._refuse_older_state(position, uidvalidity, uid_next)
-            position, since_day = position.begin(uidvalidity, since, now)
-            uids = self._search(position.last_uid, since_day)
+            if position.uidvalidity != uidvalidity:
+                known = ()
+            begun, since_day = position.begin(uidvalidity, since, now)
+            uids = [uid for uid in self._search(begun.last_uid, since_day) if uid not in known]
             newest = datetime(since.year, since.month, since.day, tzinfo=UTC)
             if not uids:
-                yield Batch([], position.moved(uid_next - 1, newest), 0)
-            for some in _ramp(uids[: max(0, limit)]):
-                for messages, last_uid in self._fetch(position, some, max_size, newest):
-                    newest = max([newest, *(message.internal_date for message in messages)])
-                    remaining = len(uids) - bisect_right(uids, last_uid)
-                    if since_day and not remaining:  # above the last one there is only older mail
-                        position = position.moved(max(last_uid, uid_next - 1), newest)
-                    else:
-                        position = position.moved(last_uid, None if since_day else newest)
-                    yield Batch(messages, position, remaining)
+                yield Batch([], begun.moved(uid_next - 1, newest), 0)
+            elif limit <= 0:
+                yield Batch([], position, len(uids))
+            withheld: list[int] = []
+            for part in self._download.parts(begun, uids[: max(0, limit)], max_size, newest):
+                newest = max([newest, *(message.internal_date for message in part.messages)])
+                withheld += self._still_there(part.not_given)
+                later = len(uids) - bisect_right(uids, part.last_uid)
+                if withheld:
+                    begun = begun.moved(withheld[0] - 1, None if since_day else newest)
+                elif since_day and not later:  # above the last one there is only older mail
+                    begun = begun.moved(max(part.last_uid, uid_next - 1), newest)
+                else:
+                    begun = begun.moved(part.last_uid, None if since_day else newest)
+                yield Batch(part.messages, begun, len(withheld) + later)
+            self._refuse_withheld(folder, withheld)
 
     def uids_since(self, folder: str, since: date) -> tuple[int, int, list[int]]:
         """The folder's UIDVALIDITY, the UID that comes next, and those of all mail since then, ascending."""
@@ -104,7 +117,7 @@ class Session:
         """INTERNALDATE (aware UTC) and size of these messages of the folder last read, by UID."""
         with told_as_trouble(f"{self._host}: folder {folder}"):
             about = self._client.about(uids)
-        return {uid: (_aware(one.internal_date or _NO_DATE), one.size) for uid, one in about.items()}
+        return {uid: (aware(one.internal_date or _NO_DATE), one.size) for uid, one in about.items()}
 
     def messages(
         self, folder: str, uidvalidity: int, uids: Sequence[int], max_size: int, since: date
@@ -119,9 +132,11 @@ class Session:
         with told_as_trouble(f"{self._host}: folder {folder}"):
             if self._examine(folder)[0] != uidvalidity:
                 raise UidsChanged(f"{self._host}: folder {folder} has new UIDs")
-            for some in _ramp(uids):
-                for messages, _ in self._fetch(Position(folder, uidvalidity), some, max_size, undated):
-                    yield messages
+            withheld: list[int] = []
+            for part in self._download.parts(Position(folder, uidvalidity), uids, max_size, undated):
+                withheld += self._still_there(part.not_given)
+                yield part.messages
+            self._refuse_withheld(folder, withheld)
 
     def mark_seen(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
         """Set the Seen flag."""
@@ -177,20 +192,20 @@ class Session:
             there = ", ".join(clean(name) for name in known[:FOLDERS_NAMED]) or "none"
             more = f" and {len(known) - FOLDERS_NAMED} more" if len(known) > FOLDERS_NAMED else ""
             missing = f"{self._host}: there is no folder {folder!r}; there are: {there}{more}"
-            raise ServerTrouble(missing, is_temporary=False) from refused
+            raise Refused(missing, is_temporary=False) from refused
         return state
 
     def _examine(self, folder: str) -> tuple[int, int]:
         """Select the folder for reading only; its UIDVALIDITY and the UID that comes next."""
         answer = self._client.select_folder(folder, readonly=True)
         if b"UIDVALIDITY" not in answer:
-            raise ServerTrouble(f"{self._host}: folder {folder} has no UIDVALIDITY", is_temporary=False)
-        return int(answer[b"UIDVALIDITY"]), int(answer.get(b"UIDNEXT", 0))
+            raise Refused(f"{self._host}: folder {folder} has no UIDVALIDITY", is_temporary=False)
+        return _number(answer[b"UIDVALIDITY"]), _number(answer.get(b"UIDNEXT", 0))
 
     def _refuse_older_state(self, position: Position, uidvalidity: int, uid_next: int) -> None:
         """New mail below the UIDs that have been read would never be found."""
         if position.uidvalidity == uidvalidity and 0 < uid_next <= position.last_uid:
-            raise ServerTrouble(
+            raise Refused(
                 f"{self._host}: folder {position.folder}: the server's next UID is {uid_next}, but UIDs up "
                 f"to {position.last_uid} have been read: it lost mail, or was set back to an older state",
                 is_temporary=False,
@@ -202,51 +217,20 @@ class Session:
 
     def _found(self, criteria: list[object], within: Sequence[int] | None = None) -> list[int]:
         """The UIDs that match, ascending."""
-        found = {int(uid) for uid in self._client.search(criteria)}
+        found = {_number(uid) for uid in self._client.search(criteria)}
         return sorted(found if within is None else found.intersection(within))
 
-    def _fetch(
-        self, position: Position, uids: Sequence[int], max_size: int, undated: datetime
-    ) -> Iterator[tuple[list[RawMessage], int]]:
-        """The messages in batches, each with the last UID that it accounts for, holes included."""
-        folder, uidvalidity = position.folder, position.uidvalidity or 0
-        about = self._client.about(uids)
-        for some in _batches(uids, {uid: one.size for uid, one in about.items()}):
-            raws = self._bodies({uid: about[uid].size for uid in some if uid in about}, max_size)
-            withheld = self._still_there([uid for uid in some if uid not in raws])
-            messages = [
-                RawMessage(
-                    folder,
-                    uidvalidity,
-                    uid,
-                    about[uid].flags,
-                    _aware(about[uid].internal_date or undated),
-                    raw,
-                    about[uid].size,
-                    about[uid].size > max_size,
-                )
-                for uid, raw in raws.items()
-                if not withheld or uid < withheld[0]
-            ]
-            yield messages, withheld[0] - 1 if withheld else some[-1]
-            if withheld:
-                raise ServerTrouble(
-                    f"{self._host}: folder {folder}: the server does not give out the message with UID "
-                    f"{withheld[0]}; move it to another folder if this goes on"
-                )
-
-    def _bodies(self, sizes: Mapping[int, int], max_size: int) -> dict[int, bytes]:
-        """The messages of these sizes, by UID in ascending order; of those that are too large the header."""
-        from espomail.intake.wire import HEADER, MOST_HEADER_BYTES, WHOLE
-
-        small = [uid for uid, size in sizes.items() if size <= max_size]
-        large = [uid for uid, size in sizes.items() if size > max_size]
-        expected = sum(sizes[uid] for uid in small)
-        left_s = max(0.0, self._deadline - time.monotonic()) + GRACE_S
-        self._watch.allow(max(left_s, expected / SLOWEST_BYTES_PER_S))
-        raws = self._client.bodies(small, WHOLE, expected)
-        raws |= self._client.bodies(large, HEADER, len(large) * MOST_HEADER_BYTES)
-        return {uid: raws[uid] for uid in sizes if uid in raws}
+    def _refuse_withheld(self, folder: str, uids: Sequence[int]) -> None:
+        if not uids:
+            return
+        which = f"the message with UID {uids[0]}"
+        if len(uids) > 1:
+            which = f"{len(uids)} messages, the first with UID {uids[0]}"
+        said = f" ({self._download.refusal})" if self._download.refusal else ""
+        raise Refused(
+            f"{self._host}: folder {folder}: the server does not give out {which}{said}; move what it "
+            "withholds to another folder if this goes on"
+        )
 
     def _still_there(self, uids: Sequence[int]) -> list[int]:
         """Those that are no holes: the server has them, though it has not given them out."""
@@ -288,31 +272,12 @@ def _is_unchanged(state: dict[bytes, int], position: Position) -> bool:
     )
 
 
-def _ramp(uids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """The UIDs in runs that grow: the first messages are soon there to work on, the others cost few trips."""
-    start, size = 0, FIRST_BATCH
-    while start < len(uids):
-        yield uids[start : start + size]
-        start, size = start + size, min(2 * size, LARGEST_BATCH)
-
-
-def _batches(uids: Sequence[int], sizes: dict[int, int]) -> Iterator[list[int]]:
-    """The UIDs in runs that are not too large together; one alone may be larger."""
-    batch: list[int] = []
-    size = 0
-    for uid in uids:
-        more = sizes.get(uid, 0)
-        if batch and size + more > BYTES_PER_BATCH:
-            yield batch
-            batch, size = [], 0
-        batch.append(uid)
-        size += more
-    if batch:
-        yield batch
-
-
-def _aware(moment: datetime) -> datetime:
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+def _number(told: bytes | int) -> int:
+    """A number as IMAP has it (RFC 3501 §9). Raises ValueError for any other."""
+    number = int(told)
+    if not 0 <= number < 2**32:
+        raise ValueError(f"{number} is more than 32 bits")
+    return number
 
 
 def _leave(client: "Client") -> None:

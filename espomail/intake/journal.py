@@ -49,6 +49,17 @@ def position_of(mailbox: str, folder: str) -> Position:
     return Position(folder, row.uidvalidity, row.last_uid, row.last_date)
 
 
+def known_above(mailbox: str, position: Position) -> frozenset[int]:
+    """The UIDs above the position that are kept already, as where the server withholds one message."""
+    rows = Journal.select(Journal.uid).where(
+        Journal.mailbox == mailbox,
+        Journal.folder == position.folder,
+        Journal.uidvalidity == position.uidvalidity,
+        Journal.uid > position.last_uid,
+    )
+    return frozenset(row.uid for row in rows)
+
+
 def keep(mailbox: str, messages: Sequence[RawMessage], position: Position | None) -> list[Kept]:
     """Commit raw messages together with the folder's position; gives those that were not there before.
 

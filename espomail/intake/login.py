@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from espomail.intake.wire import Client
 
 _TEMPORARY_CODES: Final = ("UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED", "SERVERBUG", "CONTACTADMIN")
+_BAD: Final = " COMMAND ERROR: BAD "  # as imaplib tells of it
 
 
 def log_in(client: "Client", imap: Imap, secret: str | Token) -> str:
@@ -71,8 +72,9 @@ def _refuse(imap: Imap, refused: "LoginError", what: str, secret: str) -> NoRetu
 
 
 def _is_temporary(refused: "LoginError") -> bool:
+    """Whether the server has a trouble of its own. BAD says nothing of a login: it has not understood."""
     said = str(refused).upper()
-    return any(f"[{code}]" in said for code in _TEMPORARY_CODES)
+    return _BAD in said or any(f"[{code}]" in said for code in _TEMPORARY_CODES)
 
 
 def _needs_plain(client: "Client", imap: Imap, password: str) -> bool:

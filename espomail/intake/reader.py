@@ -51,6 +51,8 @@ class Reader:
 
         `more` is how many messages are known to come.
         """
+        if not kept:
+            return list
         is_worth_it = len(kept) + more >= WORTH_A_PROCESS and (os.cpu_count() or 1) > 1
         if self._pool is None and is_worth_it:
             self._pool = _new_pool(max(1, (os.cpu_count() or 2) - 1))

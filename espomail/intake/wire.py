@@ -6,7 +6,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +22,8 @@ from espomail.reach import Watch
 imaplib._MAXLINE = 64 * 1024**2  # type: ignore[attr-defined]
 
 ANSWER_BYTES: Final = 16 * 1024**2  # all literals of one answer, beyond the messages that it was asked for
+
+LARGEST_BYTES: Final = 2**53 - 1  # what is believed of a size; programs that read JSON take no larger number
 
 MOST_FIRST_BYTES: Final = 5500  # in base64, within the 8000 of a command line (RFC 7162 §4)
 
@@ -181,13 +183,15 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
 
 
 def _about(flags: Sequence[bytes], internal_date: datetime | None, size: bytes | int) -> About:
-    return About(tuple(flag.decode("ascii", "replace") for flag in flags), internal_date, int(size))
+    told = tuple(flag.decode("ascii", "replace") for flag in flags)
+    return About(told, internal_date, min(int(size), LARGEST_BYTES))
 
 
 def _moment(text: bytes) -> datetime | None:
     try:
         moment: datetime = parse_to_datetime(text, normalise=False)
-    except ValueError:
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
     return moment
 

@@ -1,7 +1,7 @@
 """IMAP servers that fall silent, break off or talk nonsense: each ends in time, and says what it was."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -9,13 +9,19 @@ import pytest
 from espomail.config.schema import Imap
 from espomail.errors import LoginRefused, ServerTrouble
 from espomail.intake import imap as imap_module
+from espomail.intake.connect import Refused
 from espomail.intake.imap import sign_in
-from espomail.intake.messages import Position, RawMessage
+from espomail.intake.messages import Batch, Position, RawMessage
 from tests.servers.ports import HOST
 from tests.servers.scripted_imap import DRIP, DROP, MESSAGE, SILENCE, ScriptedImap
 
 PASSWORD = "secret"
 START = Position("INBOX")
+ABOUT_THREE = b"".join(
+    b'* %d FETCH (UID %d FLAGS () INTERNALDATE "24-Nov-2026 10:00:00 +0000" RFC822.SIZE 3)\r\n' % (uid, uid)
+    for uid in (1, 2, 3)
+)
+DONE = b"{tag} OK done\r\n"
 STAGES = ["GREETING", "LOGIN", "STATUS", "EXAMINE", "SEARCH", "ABOUT", "BODY"]
 
 
@@ -23,6 +29,17 @@ STAGES = ["GREETING", "LOGIN", "STATUS", "EXAMINE", "SEARCH", "ABOUT", "BODY"]
 def server() -> Iterator[ScriptedImap]:
     with ScriptedImap() as scripted:
         yield scripted
+
+
+def imap_of(server: ScriptedImap) -> Imap:
+    return Imap(
+        host=HOST,
+        port=server.port,
+        security="none",
+        username="me",
+        fetch_since=date(2020, 1, 1),
+        place="mailboxes.m.imap",
+    )
 
 
 def fetched(
@@ -33,14 +50,7 @@ def fetched(
     position: Position = START,
     max_size: int = 10**6,
 ) -> list[RawMessage]:
-    imap = Imap(
-        host=HOST,
-        port=server.port,
-        security="none",
-        username="me",
-        fetch_since=date(2020, 1, 1),
-        place="mailboxes.m.imap",
-    )
+    imap = imap_of(server)
     with sign_in(imap, secret, deadline=time.monotonic() + patience_s) as session:
         batches = session.new_messages(
             position, since=imap.fetch_since, limit=9, max_size=max_size, now=datetime.now(UTC)
@@ -118,6 +128,107 @@ def test_message_that_the_server_has_but_does_not_give_out_is_not_taken_for_a_de
     server.answers("BODY", b"{tag} OK nothing\r\n")
     with pytest.raises(ServerTrouble, match="does not give out the message with UID 1"):
         fetched(server)
+
+
+def hold_three(server: ScriptedImap) -> None:
+    """Let the folder have three messages; of what is in them the server says nothing yet."""
+    server.answers("STATUS", b'* STATUS "INBOX" (UIDVALIDITY 7 UIDNEXT 4)\r\n' + DONE)
+    server.answers("EXAMINE", b"* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 4] x\r\n" + DONE)
+    server.answers("SEARCH", b"* SEARCH 1 2 3\r\n" + DONE)
+    server.answers("ABOUT", ABOUT_THREE + DONE)
+
+
+def body(uid: int) -> bytes:
+    return b"* %d FETCH (UID %d BODY[] {3}\r\nxyz)\r\n" % (uid, uid)
+
+
+def batches_until_refused(server: ScriptedImap, said: str, known: Container[int] = ()) -> list[Batch]:
+    """The batches that come before the server's refusal is told."""
+    batches: list[Batch] = []
+    with sign_in(imap_of(server), PASSWORD, deadline=time.monotonic() + 5) as session:
+        new = session.new_messages(
+            Position("INBOX", uidvalidity=7),
+            since=date(2020, 1, 1),
+            limit=9,
+            max_size=10**6,
+            now=datetime.now(UTC),
+            known=known,
+        )
+        with pytest.raises(Refused, match=said):
+            batches.extend(new)
+    return batches
+
+
+@pytest.mark.parametrize("how", ["left out", "refused"])
+def test_message_that_is_withheld_keeps_no_other_back(server, how):
+    hold_three(server)
+    if how == "left out":
+        server.answers("BODY", body(1) + body(3) + DONE)
+        said = "does not give out the message with UID 2; move"
+    else:
+        server.answers("BODY", body(1) + b"{tag} NO some \x1b[31mmail is broken\r\n", to="FETCH 1,2,3 ")
+        server.answers("BODY", body(1) + DONE, to="FETCH 1 ")
+        server.answers("BODY", b"{tag} NO this mail is broken\r\n", to="FETCH 2 ")
+        server.answers("BODY", body(3) + DONE, to="FETCH 3 ")
+        said = r"does not give out the message with UID 2 \(.*this mail is broken\); move"
+    (batch,) = batches_until_refused(server, said)
+    assert [message.uid for message in batch.messages] == [1, 3]
+    assert (batch.position.last_uid, batch.remaining) == (1, 1)
+
+
+def test_message_that_is_withheld_is_asked_for_again_and_what_is_known_is_not(server):
+    hold_three(server)
+    server.answers("ABOUT", ABOUT_THREE.splitlines(keepends=True)[1] + DONE)
+    server.answers("BODY", DONE)
+    (batch,) = batches_until_refused(server, "does not give out the message with UID 2", known={1, 3})
+    assert batch.messages == []
+    assert [line.split()[3] for line in server.heard.splitlines() if b" FETCH " in line] == [b"2", b"2"]
+
+
+def test_folder_of_which_the_server_gives_nothing_is_told_as_a_whole(server):
+    hold_three(server)
+    server.answers("BODY", b"{tag} NO not now\r\n")
+    assert batches_until_refused(server, "folder INBOX: the server said: .*not now") == []
+
+
+@pytest.mark.parametrize("digits", [19, 20, 400])
+def test_size_beyond_reason_is_that_of_a_large_message(server, digits):
+    about = b'* 1 FETCH (UID 1 FLAGS () INTERNALDATE "24-Nov-2026 10:00:00 +0000" RFC822.SIZE %s)\r\n'
+    server.answers("ABOUT", about % (b"9" * digits) + DONE)
+    server.answers("BODY", b"* 1 FETCH (UID 1 BODY[HEADER]<0> {9}\r\nFrom: a\r\n)\r\n" + DONE)
+    (message,) = fetched(server)
+    assert (message.is_partial, message.size) == (True, 2**53 - 1)
+
+
+@pytest.mark.parametrize("stage", ["EXAMINE", "SEARCH"])
+def test_uid_that_no_server_can_have_makes_no_sense(server, stage):
+    huge = b"9" * 20
+    server.answers("EXAMINE", b"* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT %s] x\r\n" % huge + DONE)
+    if stage == "SEARCH":
+        server.answers("EXAMINE", b"* OK [UIDVALIDITY 7] x\r\n" + DONE)
+        server.answers("SEARCH", b"* SEARCH " + huge + b"\r\n" + DONE)
+    with pytest.raises(ServerTrouble, match="makes no sense"):
+        fetched(server)
+
+
+def test_large_message_on_a_slow_line_ends_with_the_time_of_its_mailbox(server, monkeypatch):
+    monkeypatch.setattr(imap_module, "GRACE_S", 0.2)
+    about = b'* 1 FETCH (UID 1 FLAGS () INTERNALDATE "24-Nov-2026 10:00:00 +0000" RFC822.SIZE 9000000)\r\n'
+    server.answers("ABOUT", about + DONE)
+    server.answers("BODY", b"* 1 FETCH (UID 1 BODY[] {9000000}\r\n" + DRIP)
+    began = time.monotonic()
+    with pytest.raises(ServerTrouble, match="it is too slow"):
+        fetched(server, patience_s=0.2, max_size=10**8)
+    assert time.monotonic() - began < 5
+
+
+def test_folder_that_gets_no_part_of_the_portion_tells_how_much_is_left(server):
+    hold_three(server)
+    with sign_in(imap_of(server), PASSWORD, deadline=time.monotonic() + 5) as session:
+        (batch,) = session.new_messages(
+            START, since=date(2020, 1, 1), limit=0, max_size=10**6, now=datetime.now(UTC)
+        )
+    assert batch == Batch([], START, 3)
 
 
 @pytest.mark.parametrize("size", [10**8, 10**12, 2**62, 10**30])
@@ -215,4 +326,12 @@ def test_login_refused_for_now_is_no_wrong_password(server, code):
     server.answers("LOGIN", b"{tag} NO [" + code + b"] try later\r\n")
     with pytest.raises(ServerTrouble, match="no sign-in for now") as trouble:
         fetched(server)
+    assert trouble.value.is_temporary
+
+
+def test_login_that_the_server_does_not_understand_is_no_wrong_password(server):
+    server.answers("LOGIN", b"{tag} BAD internal confusion\r\n")
+    with pytest.raises(ServerTrouble, match=r"no sign-in for now: .*internal confusion") as trouble:
+        fetched(server)
+    assert not isinstance(trouble.value, LoginRefused)
     assert trouble.value.is_temporary

@@ -37,6 +37,7 @@ class ScriptedImap:
 
     def __init__(self) -> None:
         self._answers = dict(ANSWERS)
+        self._special: list[tuple[str, str, bytes]] = []
         self._heard: list[bytes] = []
         self._listener = socket.create_server((HOST, 0))
         self.port: int = self._listener.getsockname()[1]
@@ -62,10 +63,16 @@ class ScriptedImap:
         """All commands so far."""
         return b"".join(self._heard)
 
-    def answers(self, stage: str, answer: bytes) -> None:
-        """What is said at one of the stages of `ANSWERS`; `{tag}` stands for the command's."""
+    def answers(self, stage: str, answer: bytes, to: str | None = None) -> None:
+        """What is said at one of the stages of `ANSWERS`; `{tag}` stands for the command's.
+
+        With `to`: only to commands that hold these words.
+        """
         assert stage in ANSWERS
-        self._answers[stage] = answer
+        if to is None:
+            self._answers[stage] = answer
+        else:
+            self._special.append((stage, to, answer))
 
     def _accept(self) -> None:
         while not self._is_over.is_set():
@@ -84,13 +91,15 @@ class ScriptedImap:
                     for line in lines:
                         self._heard.append(line)
                         tag, _, command = line.partition(b" ")
-                        if not self._say(connection, _stage_of(command.decode()), tag):
+                        if not self._say(connection, _stage_of(command.decode()), tag, command.decode()):
                             return
             except OSError:
                 return
 
-    def _say(self, connection: socket.socket, stage: str, tag: bytes) -> bool:
-        answer = self._answers.get(stage, b"{tag} BAD what?\r\n")
+    def _say(self, connection: socket.socket, stage: str, tag: bytes, command: str = "") -> bool:
+        usual = self._answers.get(stage, b"{tag} BAD what?\r\n")
+        special = (answer for at, to, answer in self._special if at == stage and to in command)
+        answer = next(special, usual)
         if answer == SILENCE:
             self._is_over.wait()
             return False

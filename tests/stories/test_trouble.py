@@ -7,6 +7,7 @@ import pytest
 
 from tests.office import mail
 from tests.servers.ports import free_port
+from tests.servers.scripted_imap import ScriptedImap
 from tests.servers.scripted_smtp import DROP, ScriptedSmtp
 from tests.stories.conftest import Desk
 
@@ -145,6 +146,61 @@ def test_mailbox_that_fails_is_told_once_and_stops_no_other(desk: Desk, what: st
     assert len(desk.espomail.json("email", "list")) == 1
     desk.configure()
     assert desk.espomail.run("fetch").stderr == "mailbox support: works again\n"
+
+
+def test_folder_that_is_missing_keeps_no_other_back(desk: Desk):
+    desk.configure(
+        (
+            "fetch_since: 2026",
+            "folders: [Nowhere, INBOX, Neither]\n      after_import: seen\n      fetch_since: 2026",
+        )
+    )
+    desk.dovecot.deliver(desk.address, mail("Hello"))
+    first, again = desk.espomail.run("fetch"), desk.espomail.run("fetch")
+    assert (first.exit_code, again.exit_code) == (1, 1)
+    assert "there is no folder 'Nowhere'" in first.stderr
+    assert "there is no folder 'Neither'" in first.stderr
+    assert again.stderr == ""
+    assert [case["name"] for case in desk.espomail.json("case", "list")] == ["Hello"]
+    assert desk.dovecot.flags(desk.address) == [{r"\Seen"}]
+
+
+def test_what_a_portion_leaves_is_counted_in_every_folder(desk: Desk):
+    desk.dovecot.command(desk.address, "create", "Second")
+    desk.configure(
+        ("fetch_since: 2026", "folders: [INBOX, Second]\n      portion: 2\n      fetch_since: 2026")
+    )
+    desk.dovecot.deliver(desk.address, *[mail(f"Number {number}") for number in range(3)])
+    desk.dovecot.deliver(desk.address, *[mail(f"Further {number}") for number in range(4)], folder="Second")
+    left = [desk.espomail.json("fetch", "--no-send")["mailboxes"][0]["remaining"] for _ in range(4)]
+    assert left == [5, 3, 1, 0]
+    assert len(desk.espomail.json("case", "list")) == 7
+
+
+def test_message_that_the_server_withholds_is_told_and_taken_in_once_it_gives_it(desk: Desk):
+    done = b"{tag} OK done\r\n"
+    about = b'* %d FETCH (UID %d FLAGS () INTERNALDATE "24-Nov-2026 10:00:00 +0000" RFC822.SIZE 44)\r\n'
+    bodies = [
+        b"* %d FETCH (UID %d BODY[] {%d}\r\n%s)\r\n" % (uid, uid, len(raw), raw)
+        for uid, raw in enumerate(map(mail, ("One", "Two", "Three")), start=1)
+    ]
+    with ScriptedImap() as server:
+        server.answers("STATUS", b'* STATUS "INBOX" (UIDVALIDITY 7 UIDNEXT 4)\r\n' + done)
+        server.answers("EXAMINE", b"* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 4] x\r\n" + done)
+        server.answers("SEARCH", b"* SEARCH 1 2 3\r\n" + done)
+        server.answers("ABOUT", b"".join(about % (uid, uid) for uid in (1, 2, 3)) + done)
+        server.answers("BODY", bodies[0] + bodies[2] + done)
+        desk.configure((f"port: {desk.dovecot.imap_port}", f"port: {server.port}"))
+        first, again = (desk.espomail.run("fetch", "--no-send") for _ in range(2))
+        assert (first.exit_code, again.exit_code) == (1, 1)
+        assert "the server does not give out the message with UID 2" in first.stderr
+        assert again.stderr == ""
+        assert {case["name"] for case in desk.espomail.json("case", "list")} == {"One", "Three"}
+        server.answers("BODY", bodies[1] + done)
+        assert desk.espomail.run("fetch", "--no-send").stderr == "mailbox support: works again\n"
+        desk.espomail.ok("fetch", "--no-send")
+    assert {case["name"] for case in desk.espomail.json("case", "list")} == {"One", "Two", "Three"}
+    assert len(desk.espomail.json("email", "list", "--from", "carl@customer.example")) == 3
 
 
 def test_second_run_leaves_at_once(desk: Desk):
