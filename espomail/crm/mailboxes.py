@@ -9,6 +9,7 @@ from msgspec import Struct
 from peewee import fn
 
 from espomail.config.schema import Config, Mailbox, MoveTo
+from espomail.config.sending import sending_mailbox
 from espomail.config.show import shown
 from espomail.crm.access import Access, no_such
 from espomail.store.models import FolderPosition, Journal, MailboxState
@@ -89,7 +90,7 @@ def lines(access: Access) -> list[MailboxLine]:
             folders=one.imap.folders,
             after_import=_told(one.imap.after_import),
             creates_cases=one.case.create,
-            sends=one.smtp is not None,
+            sends=sending_mailbox(access.config, one) is not None,
         )
         for one in visible(access)
     ]
