@@ -69,7 +69,11 @@ def _reach(host: str, port: int, time_s: float) -> socket.socket:
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     trouble = OSError("the host has no address")
     for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        connection = socket.socket(family, kind, protocol)
+        try:
+            connection = socket.socket(family, kind, protocol)
+        except OSError as its_trouble:  # as where the kernel has no IPv6
+            trouble = its_trouble
+            continue
         connection.settimeout(max(0.1, (ends_at - time.monotonic()) / (len(addresses) - number)))
         try:
             connection.connect(address)
@@ -88,6 +92,8 @@ def in_words(trouble: Exception) -> str:
 
     if isinstance(trouble, smtplib.SMTPResponseException):
         return answer(trouble.smtp_code, trouble.smtp_error)
+    if isinstance(trouble, smtplib.SMTPServerDisconnected) and isinstance(trouble.__context__, OSError):
+        return clean(trouble.__context__)
     return clean(str(trouble).partition(" Last response: ")[0])  # after it, smtplib shows a tuple
 
 

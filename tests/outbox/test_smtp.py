@@ -15,7 +15,7 @@ from espomail.outbox import smtp as smtp_module
 from espomail.outbox.delivery import Accepted, InDoubt, Refused
 from espomail.outbox.smtp import open_courier
 from tests.servers.ports import HOST, free_port
-from tests.servers.scripted_smtp import DRIP, DROP, SILENCE, ScriptedSmtp
+from tests.servers.scripted_smtp import DRIP, DROP, RESET, SILENCE, ScriptedSmtp
 
 RAW = b"Subject: x\r\n\r\nhello\r\n"
 
@@ -329,6 +329,16 @@ def test_answer_of_several_lines_is_told_in_one(scripted_smtp):
     answer = delivered(scripted_smtp)
     assert isinstance(answer, Refused)
     assert answer.said == "550 5.1.1 There is nobody 5.1.1 of this name"
+
+
+def test_connection_that_is_torn_down_is_told_in_the_systems_words(scripted_smtp):
+    scripted_smtp.answers("MAIL", RESET)
+    assert delivered(scripted_smtp) == Refused(
+        "the connection broke: Connection reset by peer", is_temporary=True
+    )
+    scripted_smtp.answers("EHLO", RESET)
+    with pytest.raises(ServerTrouble, match="the server broke off: Connection reset by peer"):
+        delivered(scripted_smtp)
 
 
 def test_no_trouble_is_told_in_pythons_notation(scripted_smtp):

@@ -4,6 +4,7 @@ Held to the same tests as the real Postfix (`test_smtp_contract.py`), so that it
 """
 
 import socket
+import struct
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
@@ -28,6 +29,7 @@ ACCEPTS = {
 NO_SENDER = "503 5.5.1 MAIL first"
 NO_RECIPIENTS = "554 5.5.1 no valid recipients"
 DROP = "drop"  # instead of a reply: the connection is closed
+RESET = "reset"  # instead of a reply: the connection is torn down
 SILENCE = "silence"  # instead of a reply: nothing, for ever
 DRIP = "drip"  # instead of a reply: a reply without end, line by line
 
@@ -136,7 +138,9 @@ class ScriptedSmtp:
     def _reply(self, connection: socket.socket, stage: str, otherwise: str | None = None) -> str | None:
         script = self._script[stage]
         reply = script.popleft() if script else otherwise or ACCEPTS[stage]
-        if reply == DROP:
+        if reply == RESET:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if reply in {DROP, RESET}:
             return None
         while reply == DRIP and not self._is_over.wait(0.05):
             connection.sendall(b"250-more\r\n")
