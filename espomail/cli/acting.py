@@ -3,6 +3,7 @@
 import os
 import pwd
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from espomail.cli.invocation import Invocation
 from espomail.cli.preload import preload_for
@@ -128,19 +129,16 @@ def _owner(config: Config) -> os.stat_result:
 
 def _become(uid: int, gid: int) -> None:
     """Give up the superuser's rights for good."""
-    preload_for(uid)
-    try:
+    groups: list[int] = []
+    with suppress(KeyError):  # a uid without a login
         entry = pwd.getpwuid(uid)
-    except KeyError:
-        os.setgroups([])
-        os.setgid(gid)
-        os.setuid(uid)
-        return
-    os.initgroups(entry.pw_name, entry.pw_gid)
-    os.setgid(entry.pw_gid)
+        gid, groups = entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)
+        # For the programs that print passwords: they look for their own files there.
+        os.environ.update(HOME=entry.pw_dir, USER=entry.pw_name, LOGNAME=entry.pw_name)
+    preload_for(uid, gid, groups)
+    os.setgroups(groups)
+    os.setgid(gid)
     os.setuid(uid)
-    # For the programs that print passwords: they look for their own files there.
-    os.environ.update(HOME=entry.pw_dir, USER=entry.pw_name, LOGNAME=entry.pw_name)
 
 
 def _require_access(config: Config, owner_uid: int) -> None:

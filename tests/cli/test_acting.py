@@ -5,7 +5,9 @@ The tests that change their uid need root, as the tests with real servers do.
 
 import os
 import pwd
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from espomail.cli.acting import actor_for
 from espomail.cli.main import main
-from espomail.cli.preload import preload_for
+from espomail.cli.preload import PACKAGE, preload_for
 from espomail.crm.access import SYSTEM, Actor
 from espomail.errors import NotPermitted
 from espomail.store import connection
@@ -118,7 +120,7 @@ def through(uid: int, words: list[str], environ: dict[str, str], out: Path) -> S
     if child == 0:
         code = 99
         try:
-            preload_for(uid)
+            preload_for(uid, pwd.getpwuid(uid).pw_gid, [])
             for number, name in ((1, "out"), (2, "err")):
                 os.dup2(os.open(out / name, os.O_CREAT | os.O_WRONLY | os.O_TRUNC), number)
             os.setgroups([])
@@ -164,6 +166,26 @@ def test_root_becomes_the_owner_of_the_database(service: Office) -> None:
         subprocess.run([PROGRAM, *words], env=environ, capture_output=True, check=False)
     owners = {path.name: path.stat().st_uid for path in service.folder.iterdir()}
     assert set(owners.values()) == {SERVICE.pw_uid}
+
+
+def test_root_is_told_that_the_owner_of_the_database_cannot_read_the_program(
+    service: Office, tmp_path: Path
+) -> None:
+    private = tmp_path / "private"
+    shutil.copytree(PACKAGE, private / "espomail")
+    private.chmod(0o700)
+    for words in (("case", "list"), ("fetch",), ("db", "check")):
+        done = subprocess.run(
+            [sys.executable, "-c", "from espomail.cli.entry import main; raise SystemExit(main())", *words],
+            env={**os.environ, "ESPOMAIL_CONFIG": str(service.path), "PYTHONPATH": str(private)},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        whose = f"the owner of the database (uid {SERVICE.pw_uid})"
+        told = f"{whose} cannot read {private}/espomail; install espomail where every login can read it"
+        assert (done.returncode, done.stderr) == (77, f"espomail: error: {told}\n")
 
 
 def test_root_leaves_nothing_of_its_own_where_the_database_is_new(service: Office) -> None:
