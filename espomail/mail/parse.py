@@ -27,6 +27,12 @@ _ONCE: Final = frozenset(
     {"subject", "date", "message-id", "to", "cc", "content-type", "mime-version", "reply-to"}
 )
 
+NOTE_OF_HEADER: Final = (
+    "[Only the header of this message was taken in, since it is larger than the max_size of its mailbox. "
+    "The message itself is still on its mail server.]"
+)
+"""The text of a message of which nothing but the header is here."""
+
 
 class Harmless(NamedTuple):
     """Sanitised HTML, and what was odd about it. Empty where a mail has none, or none that can be shown."""
@@ -46,10 +52,13 @@ def parse(raw: bytes) -> ParsedMail:
 
 
 def parse_headers(raw_headers: bytes) -> ParsedMail:
-    """The header alone, as for mail over the size limit: no text, no attachments; `size` is the header's."""
+    """The header alone, as for mail over the size limit: no attachments, and a note in the place of the text.
+
+    `size` is the header's.
+    """
     try:
         block = headers.split(raw_headers)
-        return _read(raw_headers, block, [*block.defects, defects.HEADERS_ONLY], "")
+        return _read(raw_headers, block, [*block.defects, defects.HEADERS_ONLY], NOTE_OF_HEADER)
     except FAULTS:
         return _nothing(raw_headers)
 

@@ -45,7 +45,7 @@ def read(raw: bytes, *, is_partial: bool) -> Reading:
     return Reading(
         parsed=parsed,
         subject_key=subject_without_prefixes(parsed.subject),
-        text_key=_text_key(parsed),
+        text_key=NOTHING if is_partial else _text_key(parsed),
         automatic=_why_automatic(parsed, bounce),
         unanswerable=unanswerable.because if unanswerable else None,
         bounce=bounce,

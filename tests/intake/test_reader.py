@@ -10,10 +10,16 @@ import pytest
 from espomail.intake import reader as reader_module
 from espomail.intake.journal import Kept
 from espomail.intake.reader import Reader, read_all
+from espomail.mail.reading import NOTHING
 from tests.office import NOW, mail
 from tests.servers.ports import wait_until
 
 KEPT = [Kept(n, n, "m", "INBOX", n, NOW, 1, n % 7 == 0, mail(f"Grüße {n}", body="x" * n)) for n in range(120)]
+
+
+def test_note_in_the_place_of_a_text_is_none_that_tells_two_mails_alike():
+    partial = [one for one in KEPT if one.is_partial]
+    assert {reading.text_key for reading in read_all(partial)} == {NOTHING}
 
 
 def test_few_messages_are_read_here():

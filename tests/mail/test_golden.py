@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from espomail.mail.parse import attachment_bytes, parse, parse_headers
+from espomail.mail.parse import NOTE_OF_HEADER, attachment_bytes, parse, parse_headers
 from tests.mail.golden_mails import as_json, expected, mails
 
 
@@ -31,7 +31,7 @@ def test_header_alone_is_read_as_in_the_whole_mail(mail: Path) -> None:
         whole.date,
         whole.headers,
     )
-    assert alone.body_plain == ""
+    assert alone.body_plain == NOTE_OF_HEADER
 
 
 def test_there_is_a_golden_mail_for_each_hazard() -> None:

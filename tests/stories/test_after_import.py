@@ -93,3 +93,34 @@ def test_later_runs_find_nothing_left_to_do(desk: Desk, what: str):
     for _ in range(3):
         desk.espomail.ok("fetch", "--no-send")
     assert len(desk.espomail.json("case", "list")) == 1
+
+
+def test_mail_of_which_only_the_header_is_here_says_so_and_is_not_deleted(desk: Desk):
+    after_import(desk, "delete\n      max_size: 1K")
+    large = mail("Large", body="word " * 1_000)
+    desk.mailboxes.deliver(desk.address, large, mail("Small"))
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.mailboxes.messages(desk.address) == [large]
+    (case,) = [case for case in desk.espomail.json("case", "list") if case["name"] == "Large"]
+    shown = desk.espomail.json("case", "show", case["number"])
+    assert "still on its mail server" in shown["description"]
+    (email,) = [email for email in shown["emails"] if email["partial"]]
+    assert "larger than the max_size" in desk.espomail.json("email", "show", email["id"])["body_plain"]
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.mailboxes.messages(desk.address) == [large]
+
+
+def test_folder_that_is_gone_keeps_no_other_back(desk: Desk):
+    first, second = desk.mailboxes.name("First"), desk.mailboxes.name("Second")
+    for folder in (first, second):
+        desk.mailboxes.command(desk.address, "create", folder)
+        desk.mailboxes.deliver(desk.address, mail(folder), folder=folder)
+    folders = f"\n      folders: [{first}, {second}]"
+    after_import(desk, "{move: INBOX/./impossible/../x/}" + folders)
+    assert desk.espomail.run("fetch", "--no-send").exit_code == 1
+    desk.mailboxes.command(desk.address, "delete", first)
+    after_import(desk, "seen" + folders)
+    ended = desk.espomail.run("fetch", "--no-send")
+    assert ended.exit_code == 1
+    assert first in ended.stderr
+    assert desk.mailboxes.flags(desk.address, second) == [{r"\Seen"}]
