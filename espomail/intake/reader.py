@@ -5,6 +5,7 @@ the reading process has died over is read again, each message alone in a process
 """
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -54,7 +55,7 @@ class Reader:
         if not kept:
             return list
         is_worth_it = len(kept) + more >= WORTH_A_PROCESS and (os.cpu_count() or 1) > 1
-        if self._pool is None and is_worth_it:
+        if self._pool is None and is_worth_it and _may_start_python():
             self._pool = _new_pool(max(1, (os.cpu_count() or 2) - 1))
         if self._pool is None:
             return lambda: read_all(kept)
@@ -84,6 +85,11 @@ class Reader:
 def read_all(kept: Sequence[Kept]) -> list[Reading]:
     """Read the messages in this process."""
     return [read(one.raw, is_partial=one.is_partial) for one in kept]
+
+
+def _may_start_python() -> bool:
+    """Root may have started us with a Python that is not for the owner of the database, who we are by now."""
+    return os.access(sys.executable, os.X_OK)
 
 
 def _new_pool(processes: int) -> ProcessPoolExecutor:

@@ -3,6 +3,7 @@
 The tests that change their uid need root, as the tests with real servers do.
 """
 
+import json
 import os
 import pwd
 import shutil
@@ -186,6 +187,21 @@ def test_root_is_told_that_the_owner_of_the_database_cannot_read_the_program(
         whose = f"the owner of the database (uid {SERVICE.pw_uid})"
         told = f"{whose} cannot read {private}/espomail; install espomail where every login can read it"
         assert (done.returncode, done.stderr) == (77, f"espomail: error: {told}\n")
+
+
+def test_root_takes_in_much_mail_with_a_python_of_its_own(service: Office, tmp_path: Path) -> None:
+    (tmp_path / "much.mbox").write_bytes(
+        b"".join(b"From x\n" + mail(f"No. {at}") + b"\n" for at in range(120))
+    )
+    done = subprocess.run(
+        [PROGRAM, "import", "--mailbox", "support", "--json", tmp_path / "much.mbox"],
+        env={**os.environ, "ESPOMAIL_CONFIG": str(service.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["imported"] == 120
 
 
 def test_root_leaves_nothing_of_its_own_where_the_database_is_new(service: Office) -> None:
