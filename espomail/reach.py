@@ -4,6 +4,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -112,6 +113,29 @@ def tls_context(server: Server) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as trouble:
         said = f"{server.place}.ca_file: {server.ca_file} cannot be used: {clean(trouble)}"
         raise ServerTrouble(said, is_temporary=False) from trouble
+
+
+def connected(host: str, port: int, time_s: float) -> socket.socket:
+    """A connection to one of the host's addresses, which share the time. Raises OSError."""
+    ends_at = time.monotonic() + time_s
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    trouble = OSError("the host has no address")
+    for number, (family, kind, protocol, _, address) in enumerate(addresses):
+        try:
+            connection = socket.socket(family, kind, protocol)
+        except OSError as its_trouble:  # as where the kernel has no IPv6
+            trouble = its_trouble
+            continue
+        connection.settimeout(max(0.1, (ends_at - time.monotonic()) / (len(addresses) - number)))
+        try:
+            connection.connect(address)
+        except OSError as its_trouble:
+            connection.close()
+            trouble = its_trouble
+        else:
+            connection.settimeout(time_s)
+            return connection
+    raise trouble
 
 
 @contextmanager

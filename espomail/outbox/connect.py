@@ -2,14 +2,13 @@
 
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from espomail.config.schema import Smtp
 from espomail.errors import ServerTrouble
-from espomail.reach import clean, no_starttls, reaching, tls_context
+from espomail.reach import clean, connected, no_starttls, reaching, tls_context
 
 if TYPE_CHECKING:
     from smtplib import SMTP
@@ -49,7 +48,7 @@ def connect(client: "SMTP", smtp: Smtp) -> None:
     """Connect and say EHLO, encrypted as the configuration asks, or not at all."""
     import smtplib
 
-    client.sock = _reach(smtp.host, smtp.port or 0, client.timeout)
+    client.sock = connected(smtp.host, smtp.port or 0, client.timeout)
     if smtp.security == "tls":
         client.sock = tls_context(smtp).wrap_socket(client.sock, server_hostname=smtp.host)
     code, said = client.getreply()
@@ -61,29 +60,6 @@ def connect(client: "SMTP", smtp: Smtp) -> None:
             raise no_starttls(smtp)
         client.starttls(context=tls_context(smtp))
         client.ehlo_or_helo_if_needed()
-
-
-def _reach(host: str, port: int, time_s: float) -> socket.socket:
-    """A connection to one of the host's addresses, which share the time. Raises OSError."""
-    ends_at = time.monotonic() + time_s
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    trouble = OSError("the host has no address")
-    for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        try:
-            connection = socket.socket(family, kind, protocol)
-        except OSError as its_trouble:  # as where the kernel has no IPv6
-            trouble = its_trouble
-            continue
-        connection.settimeout(max(0.1, (ends_at - time.monotonic()) / (len(addresses) - number)))
-        try:
-            connection.connect(address)
-        except OSError as its_trouble:
-            connection.close()
-            trouble = its_trouble
-        else:
-            connection.settimeout(time_s)
-            return connection
-    raise trouble
 
 
 def in_words(trouble: Exception) -> str:

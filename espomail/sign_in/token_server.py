@@ -3,9 +3,9 @@
 Nothing is asked but over TLS, save on this machine; no redirect is followed; time and size have their limits.
 """
 
+import socket
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -16,13 +16,19 @@ from espomail.config.addresses import is_secure_url
 from espomail.config.oauth2 import OAuth2
 from espomail.config.secrets import client_secret_of
 from espomail.errors import ServerTrouble, WrongConfiguration
-from espomail.reach import clean, reaching, tls_context, watched
+from espomail.reach import clean, connected, reaching, tls_context, watched
 
 SILENCE_S: Final = 10.0
 LONGEST_S: Final = 20.0  # for all of it
 LONGEST_ANSWER_BYTES: Final = 256 * 1024
 SHORTEST_MASKED_CHARS: Final = 4
 
+_HEADERS: Final = {
+    "Content-Type": "application/x-www-form-urlencoded",
+    "Accept": "application/json",
+    "User-Agent": "espomail",
+    "Connection": "close",
+}
 _SECRET: Final = ("client_secret", "code", "code_verifier", "device_code", "refresh_token")
 _TEMPORARY: Final = ("temporarily_unavailable", "server_error")
 _OF_THE_CONFIGURATION: Final = {
@@ -50,6 +56,13 @@ class _Place(msgspec.Struct, frozen=True):
     port: int
     ca_file: Path | None
     place: str
+
+
+class _Held:
+    """The connection, for the watch: http.client forgets it while it reads the last answer."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
 
 
 def ask(oauth2: OAuth2, url: str, form: Mapping[str, str]) -> dict[str, Any]:
@@ -84,45 +97,35 @@ def _post(oauth2: OAuth2, url: str, body: bytes) -> tuple[int, bytes]:
     import http.client
 
     if not is_secure_url(url):  # a provider may have named it
-        raise ServerTrouble(
-            f"{clean(url)}: nothing is sent there: it is no address that begins with https://"
-        )
+        raise ServerTrouble(f"{clean(url)}: nothing is sent there, as it does not begin with https://")
     parts = urlsplit(url)
     is_tls = parts.scheme == "https"
     server = _Place(parts.hostname or "", parts.port or (443 if is_tls else 80), oauth2.ca_file, oauth2.place)
     where = f"{server.host}:{server.port}"
-    connection = (
-        http.client.HTTPSConnection(server.host, server.port, timeout=SILENCE_S, context=tls_context(server))
-        if is_tls
-        else http.client.HTTPConnection(server.host, server.port, timeout=SILENCE_S)
-    )
+    connection = http.client.HTTPConnection(server.host, server.port)
+    target = f"{parts.path or '/'}{parts.query and '?'}{parts.query}"
     with watched(LONGEST_S, where) as watch, reaching(server):
-        watch.over(connection)
+        held = _Held(connected(server.host, server.port, SILENCE_S))
+        watch.over(held)
         try:
-            connection.request(
-                "POST", f"{parts.path or '/'}{parts.query and '?'}{parts.query}", body, _HEADERS
-            )
+            if is_tls:
+                held.sock = tls_context(server).wrap_socket(held.sock, server_hostname=server.host)
+            connection.sock = held.sock
+            connection.request("POST", target, body, _HEADERS)
             with connection.getresponse() as response:
                 content = response.read(LONGEST_ANSWER_BYTES + 1)
+            if watch.has_cut:  # an answer without a length ends like that, too
+                raise ServerTrouble(where)
         except ssl.SSLError:  # some of them are ValueErrors; `reaching` tells them
             raise
         except (http.client.HTTPException, ValueError) as trouble:
             said = f"{where}: the token server's answer makes no sense: {clean(trouble)}"
             raise ServerTrouble(said) from trouble
         finally:
-            with suppress(OSError):
-                connection.close()
+            held.sock.close()
     if len(content) > LONGEST_ANSWER_BYTES:
         raise ServerTrouble(f"{where}: the token server's answer is longer than any of this kind")
     return response.status, content
-
-
-_HEADERS: Final = {
-    "Content-Type": "application/x-www-form-urlencoded",
-    "Accept": "application/json",
-    "User-Agent": "espomail",
-    "Connection": "close",
-}
 
 
 def _object(content: bytes) -> dict[str, Any]:
