@@ -1,7 +1,7 @@
 """A private Postfix on loopback ports that delivers the domains of the tests to a private Dovecot by LMTP.
 
 `smtp_port` takes mail from anybody on this machine, as a company's MX does; `submission_port` wants STARTTLS
-and a login. Needs root, as Postfix starts its daemons under users of its own.
+and a login, `submissions_port` TLS from the first byte and a login. Needs root, as Postfix starts its daemons under users of its own.
 """
 
 import grp
@@ -61,6 +61,10 @@ MASTER = """
   -o smtpd_tls_security_level=encrypt
   -o smtpd_sasl_auth_enable=yes
   -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject
+{submissions_port} inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -102,7 +106,7 @@ class Postfix:
         authority = Authority(self.folder)
         certificate, key = authority.certify("localhost", HOST)
         self.ca_file = authority.ca_file
-        self.smtp_port, self.submission_port = free_port(), free_port()
+        self.smtp_port, self.submission_port, self.submissions_port = free_port(), free_port(), free_port()
         for name in ("queue", "data"):
             (self.folder / name).mkdir()
         os.chown(self.folder / "data", pwd.getpwnam("postfix").pw_uid, grp.getgrnam("postfix").gr_gid)
@@ -114,7 +118,11 @@ class Postfix:
             "certificate": certificate,
             "key": key,
         }
-        ports = {"smtp_port": self.smtp_port, "submission_port": self.submission_port}
+        ports = {
+            "smtp_port": self.smtp_port,
+            "submission_port": self.submission_port,
+            "submissions_port": self.submissions_port,
+        }
         (self.folder / "main.cf").write_text(MAIN.format(**values) + settings)
         (self.folder / "master.cf").write_text(MASTER.format(**ports) + services)
 
@@ -140,7 +148,7 @@ class Postfix:
             ["setpriv", "--pdeathsig", "TERM", "sh", "-c", KEEPER, f"{master}/master", str(self.folder)],
             stdin=subprocess.DEVNULL,
         )
-        for port in (self.smtp_port, self.submission_port):
+        for port in (self.smtp_port, self.submission_port, self.submissions_port):
             wait_until(partial(self._is_listening, port), f"Postfix on port {port}")
 
     def stop(self) -> None:

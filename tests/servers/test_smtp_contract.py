@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from espomail.config.schema import Smtp
+from espomail.errors import ServerTrouble
+from espomail.outbox import connect
 from espomail.outbox.delivery import Accepted, Refused
 from espomail.outbox.smtp import open_courier
 from tests.servers.dovecot import Dovecot
@@ -133,6 +135,34 @@ def test_login_with_other_letters_than_ascii_is_taken_by_a_real_server(postfix, 
     with open_courier(server, Dovecot.password) as courier:
         assert courier.deliver(user, [user], RAW) == Accepted()
     assert wait_until(lambda: dovecot.messages(user), "the mail")[0].endswith(BODY)
+
+
+def test_submission_over_tls_from_the_first_byte(postfix, dovecot, user):
+    server = smtp(
+        postfix.submissions_port, host="localhost", security="tls", ca_file=postfix.ca_file, username=user
+    )
+    with open_courier(server, Dovecot.password) as courier:
+        for _ in range(2):
+            courier.be_ready()
+            assert courier.deliver(user, [user], RAW) == Accepted()
+    assert len(wait_until(lambda: (found := dovecot.messages(user))[1:] and found, "both mails")) == 2
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+@pytest.mark.parametrize(("host", "trusts"), [("localhost", False), ("127.0.0.2", True)])
+def test_server_whose_certificate_is_not_trusted_gets_nothing(postfix, monkeypatch, security, host, trusts):
+    port = postfix.submissions_port if security == "tls" else postfix.submission_port
+    ca_file = postfix.ca_file if trusts else None
+    reached = socket.getaddrinfo(HOST, port, type=socket.SOCK_STREAM)
+    monkeypatch.setattr(connect.socket, "getaddrinfo", lambda *_, **__: reached)
+    server = smtp(port, host=host, security=security, ca_file=ca_file, username="me")
+    with pytest.raises(ServerTrouble, match="certificate is not trusted"), open_courier(server, "secret"):
+        pass
+
+
+def test_address_in_other_letters_is_taken_by_a_real_server(postfix):
+    with open_courier(smtp(postfix.smtp_port), None) as courier:
+        assert courier.deliver("a@example.com", ["jörg@example.com"], RAW) == Accepted()
 
 
 def test_submission_wants_a_login_and_gets_it_over_starttls(postfix, dovecot, user):
