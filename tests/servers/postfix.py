@@ -1,7 +1,8 @@
 """A private Postfix on loopback ports that delivers the domains of the tests to a private Dovecot by LMTP.
 
 `smtp_port` takes mail from anybody on this machine, as a company's MX does; `submission_port` wants STARTTLS
-and a login, `submissions_port` TLS from the first byte and a login. Needs root, as Postfix starts its daemons under users of its own.
+and a login, `submissions_port` TLS from the first byte and a login. Needs root, as Postfix starts its daemons
+under users of its own.
 """
 
 import grp
