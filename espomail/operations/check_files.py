@@ -1,18 +1,44 @@
 """Files that the configuration names and that are not there: odd, though they may come with a later mount."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from espomail.config.schema import Config, Server
+from espomail.sign_in.tokens import how_to_allow
 
 
 def file_oddities(config: Config) -> list[str]:
-    """Each missing password_file or ca_file, a line each."""
-    return [
-        f"{server.place}.{name}: there is no file {file}"
+    """Each missing file, a line each, and each sign-in with tokens that nobody has allowed yet."""
+    missing = [
+        f"{place}: there is no file {file}"
         for server in _servers(config)
-        for name in ("password_file", "ca_file")
-        if (file := getattr(server, name)) is not None and not file.exists()
+        for place, file in _named(server)
+        if not file.exists()
     ]
+    return [*missing, *_not_allowed(config)]
+
+
+def _named(server: Server) -> Iterator[tuple[str, Path]]:
+    """Each file that the section of a server names, with its key."""
+    for section, names in (
+        (server, ("password_file", "ca_file")),
+        (server.oauth2, ("client_secret_file", "ca_file")),
+    ):
+        for name in names:
+            file = getattr(section, name, None)
+            if section is not None and file is not None:
+                yield f"{section.place}.{name}", file
+
+
+def _not_allowed(config: Config) -> Iterator[str]:
+    told: set[Path] = set()
+    for server in _servers(config):
+        file = None if server.oauth2 is None else server.oauth2.token_file
+        if server.oauth2 is None or file is None or file in told:
+            continue
+        told.add(file)
+        if not file.exists():
+            yield f"{server.oauth2.place}: nobody has allowed it yet; {how_to_allow(server)}"
 
 
 def _servers(config: Config) -> Iterator[Server]:

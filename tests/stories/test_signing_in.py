@@ -418,6 +418,14 @@ def test_mailbox_that_nobody_has_allowed_yet_says_what_to_type(office: Office):
     assert "authorize support" in ended.stdout
 
 
+def test_check_of_the_configuration_tells_once_what_nobody_has_allowed_yet(office: Office):
+    allowed = "nobody has allowed it yet; type: espomail mailbox authorize support"
+    warning = f"espomail: warning: mailboxes.support.imap.oauth2: {allowed}\n"
+    assert office.espomail.run("config", "check") == Ended(0, "", warning)
+    office.authorize()
+    assert office.espomail.run("config", "check") == Ended(0, "", "")
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
