@@ -263,14 +263,11 @@ def save_sent(config: Config, clock: Clock, *, deadline: float) -> list[str]:
 
 
 def _save_copies(key: str, mailbox: Mailbox | None, clock: Clock, deadline: float) -> None:
-    some = copies.begin_try(key, clock())
     folder = mailbox.smtp.save_sent if mailbox is not None and mailbox.smtp is not None else None
-    if mailbox is None or folder is None:  # the configuration wants no copies any more
-        while some:
-            for copy in some:
-                copies.forget(copy.id)
-            some = copies.begin_try(key, clock())
+    if mailbox is None or folder is None:
+        copies.forget_all(key)
         return
+    some = copies.begin_try(key, clock())  # before the server is asked, so that its troubles count, too
     with sign_in(mailbox.imap, secret_for(mailbox.imap, clock()), deadline=deadline) as session:
         while some:
             for copy in some:
@@ -278,7 +275,7 @@ def _save_copies(key: str, mailbox: Mailbox | None, clock: Clock, deadline: floa
                     return
                 if not (copy.may_be_there and session.holds(folder, copy.message_id)):
                     session.append(folder, copy.raw, copy.sent_at)
-                copies.forget(copy.id)
+                copies.forget(copy)
             some = copies.begin_try(key, clock())
 
 

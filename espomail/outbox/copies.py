@@ -54,10 +54,17 @@ def begin_try(mailbox: str, now: datetime) -> list[Copy]:
     ]
 
 
-def forget(outbox_id: int) -> None:
-    """The copy is where it belongs, or nobody wants it any more."""
+def forget(copy: Copy) -> None:
+    """It is where it belongs."""
     with writing():
-        write.apply([remove(SentCopy, outbox_id)])
+        write.apply([remove(SentCopy, copy.id)])
+
+
+def forget_all(mailbox: str) -> None:
+    """Nobody wants copies of what this mailbox sends any more."""
+    rows = rows_of(SentCopy.select().where(SentCopy.mailbox == mailbox))
+    with writing():
+        write.apply([remove(SentCopy, row["outbox"]) for row in rows])
 
 
 def give_up(now: datetime) -> Mapping[str, int]:
