@@ -122,8 +122,10 @@ def _owner(config: Config) -> os.stat_result:
             return path.stat()
         except FileNotFoundError:
             continue
-        except OSError as trouble:
+        except PermissionError as trouble:
             raise NotPermitted(f"database {file}: {trouble.strerror}") from None
+        except OSError as trouble:
+            raise WrongConfiguration(f"database {file}: {trouble.strerror}") from None
     raise WrongConfiguration(f"database: the folder {file.parent} does not exist; make it first")
 
 

@@ -52,7 +52,7 @@ def show(invocation: Invocation) -> None:
     """Print the configuration with every default filled in and every password masked, as YAML or JSON."""
     from espomail.config.show import as_yaml, shown
 
-    if invocation.format not in {None, "json"}:
+    if invocation.format not in {None, "json", "jsonl"}:
         raise WrongUsage("a configuration is shown as YAML, or with --json as JSON")
     config = _loaded(invocation).config
     text = json_line(shown(config)) if invocation.wants_json else as_yaml(config).rstrip("\n")
@@ -60,9 +60,12 @@ def show(invocation: Invocation) -> None:
 
 
 def _loaded(invocation: Invocation) -> "Loaded":
-    """The configuration, for who may see it: whoever can read the file, and administrators through sudo."""
+    """The configuration, for who may see it: whoever can read the file, and administrators through sudo.
+
+    As another user, too, only an administrator may.
+    """
     loaded = acting.load_configuration(invocation)
-    if acting.is_delegated(os.geteuid(), invocation.environ):
+    if invocation.as_user is not None or acting.is_delegated(os.geteuid(), invocation.environ):
         actor = acting.act(invocation, loaded.config)
         if not actor.is_admin:
             raise NotPermitted("the configuration is for administrators")

@@ -68,13 +68,18 @@ def _file(invocation: Invocation, directory: str | None) -> Path:
     if directory is not None:
         if invocation.config_path is not None:
             raise WrongUsage("--config names the file already; leave out --directory")
-        return Path(directory).absolute() / "config.yaml"
-    if named:
-        return Path(named).absolute()
-    folder = users_folder(invocation.environ)
-    if folder is None:
+        if not directory:
+            raise WrongUsage("--directory names no folder")
+        file = Path(directory).absolute() / "config.yaml"
+    elif named:
+        file = Path(named).absolute()
+    elif (folder := users_folder(invocation.environ)) is not None:
+        file = folder / "config.yaml"
+    else:
         raise WrongUsage("this login has no home; say --directory DIR")
-    return folder / "config.yaml"
+    if not str(file).isprintable():
+        raise WrongUsage("a path with control characters can stand in no crontab; say another --directory")
+    return file
 
 
 def _program(invocation: Invocation, file: Path) -> str:

@@ -80,6 +80,8 @@ def espomail(context: click.Context, config: str | None, as_user: str | None) ->
 
     Reads IMAP mailboxes, links mail to records, opens cases and answers over SMTP.
     """
+    if config == "":  # of a variable that is not set; the usual places would be another installation
+        raise WrongUsage("--config names no file")
     invocation = invocation_of(context)
     invocation.config_path = config
     invocation.as_user = as_user

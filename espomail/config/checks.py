@@ -33,6 +33,8 @@ def _database(config: Config) -> Iterator[Fault]:
         yield Fault(("database",), "PostgreSQL comes with a later version; write sqlite:///espomail.db")
     elif not url.startswith(SQLITE) or url == SQLITE or url.endswith((":memory:", "/")):
         yield Fault(("database",), "must be sqlite:/// and a file, like sqlite:///espomail.db")
+    elif "?" in url:
+        yield Fault(("database",), 'takes no options; leave out "?" and what follows')
 
 
 def _timezone(config: Config) -> Iterator[Fault]:

@@ -134,8 +134,10 @@ def load(path: Path) -> Loaded:
 def _content(path: Path) -> tuple[bytes, int]:
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
             mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+                raise WrongConfiguration(f"{path} is a device; name a file")
+            content = file.read(LARGEST_BYTES + 1)
     except IsADirectoryError:
         raise WrongConfiguration(f"{path} is a folder; name the file in it") from None
     except OSError as error:

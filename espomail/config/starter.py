@@ -70,12 +70,18 @@ def start_at(file: Path, today: date) -> Path:
     made there.
     """
     folder = file.parent
+    if os.path.lexists(file):
+        raise UnusableInput(f"{file} is there already; nothing was changed")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as config:
-            config.write(starter(today))
         (folder / "templates").mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as config:
+                config.write(starter(today))
+        except OSError as error:
+            file.unlink()
+            raise OSError(error.errno, error.strerror, str(file)) from None
     except FileExistsError as error:
         raise UnusableInput(f"{error.filename} is there already; nothing was changed") from None
     except OSError as error:

@@ -1,6 +1,7 @@
 """Every fault that the schema alone can see, told in the words of the file rather than of JSON Schema."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -64,9 +65,17 @@ def schema_faults(data: object) -> list[Fault]:
     """All faults of `data` (the file's content in the schema's terms)."""
     import jsonschema_rs
 
-    validator = jsonschema_rs.validator_for(json_schema(), validate_formats=True)
+    validator = jsonschema_rs.validator_for(json_schema(), validate_formats=True, formats={"date": _is_day})
     faults = [fault for error in validator.iter_errors(data) for fault in _told(error, data)]
     return list(dict.fromkeys(faults))
+
+
+def _is_day(text: str) -> bool:
+    """By the calendar of Python, which begins with the year 1."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _told(error: "jsonschema_rs.ValidationError", data: object) -> Iterator[Fault]:

@@ -75,6 +75,40 @@ def test_init_elsewhere_tells_commands_that_name_the_file(
     assert main(["--config", str(folder / "config.yaml"), "config", "check"], {}) == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["init", "--directory", ""], "--directory names no folder"),
+        (["--config", "", "init"], "--config names no file"),
+        (["--config", "", "config", "check"], "--config names no file"),
+        (["init", "--directory", "two\nlines"], "a path with control characters can stand in no crontab"),
+    ],
+)
+def test_a_place_that_nobody_means_is_wrong_usage(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert main(words, {"HOME": str(tmp_path)}) == 2
+    assert capfd.readouterr().err.startswith(f"espomail: error: {said}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_leaves_nothing_half_done(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "templates").write_text("mine")
+    assert main(["init", "--directory", str(tmp_path)], {"HOME": str(tmp_path)}) == 65
+    assert f"{tmp_path}/templates is there already; nothing was changed" in capfd.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["templates"]
+
+
+def test_init_on_a_full_disk_can_be_said_again(tmp_path: Path) -> None:
+    limited = f"ulimit -f 0; exec {shlex.join(PROGRAM)} init --directory {shlex.quote(str(tmp_path))}"
+    done = subprocess.run(
+        ["/bin/bash", "-c", f"trap '' XFSZ; {limited}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 65
+    assert f"{tmp_path}/config.yaml cannot be made: File too large" in done.stderr
+    assert main(["-q", "init", "--directory", str(tmp_path)], {"HOME": str(tmp_path)}) == 0
+
+
 def test_init_overwrites_nothing(home: dict[str, str], capfd: pytest.CaptureFixture[str]) -> None:
     configuration(home).write_text("mine")
     assert main(["init"], home) == 65
@@ -151,7 +185,21 @@ def test_show_prints_yaml_or_json_without_secrets(
     imap = msgspec.json.decode(as_json)["mailboxes"]["support"]["imap"]
     assert (imap["password"], imap["port"]) == ("********", 993)
     assert yaml.safe_load(as_yaml)["mailboxes"]["support"]["imap"]["port"] == 993
+    assert main(["config", "show", "--format", "jsonl"], home) == 0
+    assert capfd.readouterr().out == as_json
     assert main(["config", "show", "--format", "csv"], home) == 2
+
+
+@pytest.mark.parametrize("verb", ["check", "show"])
+def test_configuration_is_for_administrators_as_another_user_too(
+    home: dict[str, str], capfd: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert main(["--as", "anna", "config", verb], home) == 77
+    assert main(["--as", "nobody", "config", verb], home) == 77
+    assert capfd.readouterr().out == ""
+    path = configuration(home)
+    path.write_text(path.read_text().replace("name: Anna Novak", "admin: true"))
+    assert main(["--as", "anna", "config", verb], home) == 0
 
 
 @pytest.fixture

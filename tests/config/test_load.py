@@ -248,10 +248,11 @@ def test_folder_and_unreadable_file_are_refused_in_plain_words(tmp_path: Path) -
         load(tmp_path / "none.yaml")
 
 
-def test_a_file_that_never_ends_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").symlink_to("/dev/zero")
+def test_what_is_no_file_of_a_sensible_size_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongConfiguration, match="/dev/zero is a device; name a file"):
+        load(Path("/dev/zero"))
     with pytest.raises(WrongConfiguration, match="is no configuration: it has more than 10485760 bytes"):
-        load(tmp_path / "config.yaml")
+        load(written(tmp_path, "#" * 11_000_000))
 
 
 def test_inbox_is_one_folder_in_whatever_letters(tmp_path: Path) -> None:
