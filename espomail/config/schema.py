@@ -146,7 +146,8 @@ class Mailbox(Section, frozen=True, kw_only=True):
     )
     imap: Annotated[Imap, Meta(description="Where its mail is read.")]
     smtp: Annotated[
-        Smtp | None, Meta(description="How mail goes out. Default: nothing is sent from here.")
+        Smtp | None,
+        Meta(description="How mail goes out. Default: as `system_mailbox` shares it, or not at all."),
     ] = None
     teams: Annotated[
         tuple[str, ...],
@@ -270,7 +271,11 @@ class Config(Section, frozen=True, kw_only=True):
     ] = False
     system_mailbox: Annotated[
         str | None,
-        Meta(description="The group mailbox that notifications are sent from.", examples=["support"]),
+        Meta(
+            description="The group mailbox that notifications are sent from. A `shared` `smtp` of it sends for "
+            "mailboxes without one, too.",
+            examples=["support"],
+        ),
     ] = None
     quiet_after: Annotated[
         Duration, Meta(description="Older mail is taken in without notifications and auto-replies.")

@@ -117,7 +117,7 @@ class Smtp(Server, frozen=True, kw_only=True):
     """How a mailbox's mail goes out."""
 
     shared: Annotated[
-        bool, Meta(description="Users may send from it, as their roles permit.", examples=[True])
+        bool, Meta(description="Others may send by it, users as their roles permit.", examples=[True])
     ] = False
     save_sent: Annotated[
         str | None, Meta(description="The IMAP folder that gets a copy of what was sent.", examples=["Sent"])
