@@ -272,8 +272,8 @@ class Config(Section, frozen=True, kw_only=True):
     system_mailbox: Annotated[
         str | None,
         Meta(
-            description="The group mailbox that notifications are sent from. A `shared` `smtp` of it sends for "
-            "mailboxes without one, too.",
+            description="The group mailbox that notifications are sent from. A `shared` `smtp` of it sends "
+            "for mailboxes without one, too.",
             examples=["support"],
         ),
     ] = None
