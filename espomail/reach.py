@@ -17,6 +17,7 @@ SILENCE_S: Final = 25.0  # how long a server may say nothing
 SLOWEST_BYTES_PER_S: Final = 100_000  # messages that travel as fast as this may take their time
 LONGEST_SAID_CHARS: Final = 300
 _BYTES_OF_PYTHON = re.compile(r"""\[?\bb(['"])(.*?)\1\]?""", re.DOTALL)
+_OPENSSL = re.compile(r"\[\w+: \w+\] (.*) \(_ssl\.c:\d+\)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
@@ -98,7 +99,7 @@ def clean(said: object, *secrets: str) -> str:
 def _told(trouble: Exception) -> str:
     """What an exception says, without Python's way of writing bytes and error numbers."""
     if isinstance(trouble, OSError) and trouble.strerror:
-        return _text(trouble.strerror)
+        return _OPENSSL.sub(r"\1", _text(trouble.strerror))
     return _BYTES_OF_PYTHON.sub(lambda found: found[2], _text(*trouble.args[:1]) if trouble.args else "")
 
 
@@ -111,8 +112,9 @@ def tls_context(server: Server) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=str(server.ca_file) if server.ca_file else None)
     except (OSError, ssl.SSLError) as trouble:
-        said = f"{server.place}.ca_file: {server.ca_file} cannot be used: {clean(trouble)}"
-        raise ServerTrouble(said, is_temporary=False) from trouble
+        advice = "name a file with certificates in PEM"
+        said = f"{server.place}.ca_file: {server.ca_file} cannot be used: {clean(trouble)}; {advice}"
+        raise ServerTrouble(said, is_temporary=False) from None
 
 
 def connected(host: str, port: int, time_s: float) -> socket.socket:

@@ -38,7 +38,17 @@ def test_no_piece_of_the_secret_is_left_where_a_long_text_is_cut(before: int) ->
     assert len(told) <= LONGEST_SAID_CHARS
 
 
-def test_a_missing_ca_file_is_told_without_error_numbers(tmp_path: Path) -> None:
-    settings = {"host": "localhost", "fetch_since": "2026-11-01", "ca_file": str(tmp_path / "none.pem")}
-    with pytest.raises(ServerTrouble, match=r"none\.pem cannot be used: No such file or directory$"):
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "No such file or directory"), (b"\0\xff", "no certificate or crl found")],
+)
+def test_a_ca_file_that_is_none_is_told_without_error_numbers(
+    tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    settings = {"host": "localhost", "fetch_since": "2026-11-01", "ca_file": str(file)}
+    told = rf"ca\.pem cannot be used: {why}; name a file with certificates in PEM$"
+    with pytest.raises(ServerTrouble, match=told):
         tls_context(msgspec.convert(settings, Imap, dec_hook=decode_amount))

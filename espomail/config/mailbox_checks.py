@@ -84,6 +84,9 @@ def _server(server: Server, path: Path, *, has_sign_in: bool) -> Found:
         yield (*path, given[1]), f"there is {given[0]} already; one of them is enough"
     elif not given and has_sign_in:
         yield (*path, "password"), f"is missing; write one of {', '.join(SECRET_SOURCES)}"
+    for key in ("password", "password_env"):
+        if getattr(server, key) == "":
+            yield (*path, key), "must not be empty"
     if server.password_command == () or (server.password_command and not server.password_command[0]):
         yield (*path, "password_command"), "must name a program"
     yield from token_faults(server, path)

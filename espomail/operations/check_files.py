@@ -1,4 +1,4 @@
-"""Files that the configuration names and that are not there: odd, though they may come with a later mount."""
+"""Files and folders that the configuration names and that are not there: a later mount may bring them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,14 +8,24 @@ from espomail.sign_in.tokens import how_to_allow
 
 
 def file_oddities(config: Config) -> list[str]:
-    """Each missing file, a line each, and each sign-in with tokens that nobody has allowed yet."""
+    """What is missing, a line each, and each sign-in with tokens that nobody has allowed yet."""
     missing = [
         f"{place}: there is no file {file}"
         for server in _servers(config)
         for place, file in _named(server)
         if not file.exists()
     ]
-    return [*missing, *_not_allowed(config)]
+    return [*_folder_oddities(config), *missing, *_not_allowed(config)]
+
+
+def _folder_oddities(config: Config) -> Iterator[str]:
+    file = config.database_file
+    if not file.parent.is_dir():
+        yield f"database: there is no folder {file.parent}; make it first"
+    elif file.is_dir():
+        yield f"database: {file} is a folder; name a file in it"
+    if config.templates.exists() and not config.templates.is_dir():
+        yield f"templates: {config.templates} is no folder"
 
 
 def _named(server: Server) -> Iterator[tuple[str, Path]]:

@@ -240,6 +240,26 @@ def test_missing_configuration_is_told_with_the_command_that_makes_one(
     assert "`espomail init` makes one" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("settings", "warning"),
+    [
+        ("database: sqlite:///gone/espomail.db", "database: there is no folder {}/gone; make it first"),
+        ("database: sqlite:///templates", "database: {}/templates is a folder; name a file in it"),
+        (
+            "templates: support.password\ndatabase: sqlite:///espomail.db",
+            "templates: {}/support.password is no folder",
+        ),
+    ],
+)
+def test_check_warns_of_what_is_no_folder(
+    home: dict[str, str], capfd: pytest.CaptureFixture[str], settings: str, warning: str
+) -> None:
+    path = configuration(home)
+    path.write_text(path.read_text().replace("database: sqlite:///espomail.db", settings))
+    assert main(["config", "check"], home) == 0
+    assert capfd.readouterr().err == f"espomail: warning: {warning.format(path.parent)}\n"
+
+
 def test_check_warns_of_a_password_file_that_is_missing(
     home: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
