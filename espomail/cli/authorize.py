@@ -23,6 +23,11 @@ def tell_to_do(invocation: Invocation, to_do: ToDo) -> None:
     say(f"Waiting for {minutes} minutes; Ctrl-C gives it up.")
 
 
+def complain(invocation: Invocation, said: str) -> None:
+    """What somebody has done was not what was asked for."""
+    say(json_line({"warning": said}) if invocation.wants_json else said)
+
+
 def show_authorized(out: Output, authorized: Authorized) -> None:
     """What was allowed, where anybody asks for it."""
     if out.is_asked_for:

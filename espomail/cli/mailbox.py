@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from espomail.cli import acting
 from espomail.cli.command import OF_THE_DATABASE, Noun, exits
 from espomail.cli.findings import show_findings
-from espomail.cli.invocation import Invocation, say
+from espomail.cli.invocation import Invocation
 from espomail.cli.options import prints
 from espomail.cli.output import Output
 from espomail.cli.session import Session, in_session
@@ -134,7 +134,7 @@ def authorize(
     What is to be done in a browser, on whatever machine, is told on stderr. Tokens are kept for the runs of
     `fetch`, which renew them.
     """
-    from espomail.cli.authorize import show_authorized, tell_to_do
+    from espomail.cli.authorize import complain, show_authorized, tell_to_do
     from espomail.operations.authorize import authorize as ask
 
     _, mailbox = _mailbox(invocation, "authorize", key)
@@ -145,7 +145,7 @@ def authorize(
         port=port,
         clock=lambda: datetime.now(UTC),
         tell=lambda to_do: tell_to_do(invocation, to_do),
-        complain=say,
+        complain=lambda said: complain(invocation, said),
     )
     show_authorized(Output(invocation), authorized)
 

@@ -167,9 +167,8 @@ def _no_login(checkup: Checkup, protocol: str, server: Server, trouble: ServerTr
     what = f"{protocol} login"
     if isinstance(trouble, LoginRefused):
         keys = " and ".join((f"{server.place}.username", *server.secret_sources[:1]))
-        advice = (
-            f"check {keys}; some providers want an app password, or IMAP and SMTP switched on for the account"
-        )
+        wanted = "whoever has allowed it to own this mailbox" if server.oauth2 else "an app password"
+        advice = f"check {keys}; providers may want {wanted}, or IMAP and SMTP switched on for the account"
         checkup.fail(what, trouble.said, advice, LoginRefused)
     elif not trouble.is_temporary and trouble.__cause__ is None:
         said, _, advice = trouble.said.partition("; ")

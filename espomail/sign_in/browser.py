@@ -6,6 +6,7 @@ Over ssh the browser is somewhere else: then the address that it cannot open is 
 import os
 import secrets
 import select
+import sys
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -101,7 +102,7 @@ class Visit:
     def _answer(self, complain: Callable[[str], None]) -> dict[str, str]:
         """Wait for a browser, and for a line on stdin."""
         ends_at = time.monotonic() + LONGEST_WAIT_S
-        pasted: _Pasted | None = _Pasted()
+        pasted = None if sys.stdin is None else _Pasted(sys.stdin.fileno())
         while not self._answers:
             left_s = ends_at - time.monotonic()
             if left_s <= 0:
@@ -142,9 +143,8 @@ class Visit:
 class _Pasted:
     """Lines of stdin, without waiting for them, and nothing read that is not needed."""
 
-    handle = 0
-
-    def __init__(self) -> None:
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
         self._rest = b""
 
     def lines(self) -> list[str] | None:

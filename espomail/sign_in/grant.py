@@ -89,7 +89,7 @@ def granted(oauth2: OAuth2, account: str, answer: dict[str, Any], now: datetime)
 
 def _tokens(answer: dict[str, Any], now: datetime) -> dict[str, Any]:
     access_token = _token(answer, "access_token")
-    if access_token is None:
+    if access_token is None or str(answer.get("token_type", "Bearer")).lower() != "bearer":  # RFC 6749 §7.1
         raise ServerTrouble("the token server's answer has no token in it that could be used")
     expires_at = _end(answer, "expires_in", now) or now + USUAL_LIFE
     return {"access_token": access_token, "obtained_at": now, "expires_at": expires_at}

@@ -18,8 +18,8 @@ from espomail.config.secrets import client_secret_of
 from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.reach import clean, connected, reaching, tls_context, watched
 
-SILENCE_S: Final = 10.0
-LONGEST_S: Final = 20.0  # for all of it
+SILENCE_S: Final = 8.0
+LONGEST_S: Final = 10.0  # for all of it: a run that is late has little time
 LONGEST_ANSWER_BYTES: Final = 256 * 1024
 SHORTEST_MASKED_CHARS: Final = 4
 

@@ -2,7 +2,10 @@
 
 import shlex
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, NoReturn
+
+from msgspec.structs import replace
 
 from espomail.config.oauth2 import OAuth2
 from espomail.config.servers import Server
@@ -11,7 +14,7 @@ from espomail.sign_in import token_file, token_server
 from espomail.sign_in.grant import Grant
 from espomail.sign_in.token import Token
 
-WAIT_S: Final = token_server.LONGEST_S + 2  # for another run that is renewing them
+WAIT_S: Final = token_server.LONGEST_S  # for another run that is renewing them
 REFUSAL_STANDS: Final = timedelta(hours=12)
 """Only a person can undo a refusal, so the provider is not asked each minute; now and then, since its
 administrator may have lifted what it was for."""
@@ -28,7 +31,7 @@ def token_of(server: Server, oauth2: OAuth2, now: datetime, *, insists: bool = F
     grant = _kept(server, oauth2)
     if grant.is_to_be_renewed_at(now):
         grant = _renewed(server, oauth2, grant, now, insists=insists)
-    return _token(server, oauth2, grant, now)
+    return replace(_token(grant), newer=partial(_newer, server, oauth2, grant, now))
 
 
 def how_to_allow(server: Server) -> str:
@@ -83,16 +86,18 @@ def _refuse(server: Server, said: str) -> NoReturn:
     raise LoginRefused(f"{said}; somebody has to allow it again; {how_to_allow(server)}")
 
 
-def _token(server: Server, oauth2: OAuth2, grant: Grant, now: datetime) -> Token:
-    def newer() -> Token | None:
-        if now - grant.obtained_at < REFUSED_TOO_SOON:
-            return None
-        return _token(server, oauth2, _renewed(server, oauth2, grant, now, insists=False), now)
+def _newer(server: Server, oauth2: OAuth2, grant: Grant, now: datetime) -> Token | None:
+    """Another token than this grant's, which a mail server has refused; it gets no third one."""
+    if now - grant.obtained_at < REFUSED_TOO_SOON:
+        return None
+    renewed = _renewed(server, oauth2, grant, now, insists=False)
+    return None if renewed.access_token == grant.access_token else _token(renewed)
 
+
+def _token(grant: Grant) -> Token:
     return Token(
         text=grant.access_token,
         expires_at=grant.expires_at,
         authorized_at=grant.authorized_at,
         authorized_until=grant.authorized_until,
-        newer=newer,
     )

@@ -372,6 +372,16 @@ def test_token_that_the_mail_server_refuses_before_its_end_is_renewed_at_once(of
     assert office.provider.renewals() == 1
 
 
+def test_aged_token_that_cannot_be_renewed_is_shown_once(office: Office):
+    office.authorize()
+    office.provider.expire()
+    office.age(timedelta(minutes=20))
+    office.provider.answers("/token", *[(503, {})] * 9)
+    office.provider.asked.clear()
+    assert "the token: " in office.fetch()["error"]
+    assert [path for path, _ in office.provider.asked] == ["/introspect", "/token"]
+
+
 def test_what_was_withdrawn_is_told_once_and_asked_for_no_more_until_somebody_allows_it_again(office: Office):
     office.authorize()
     office.age(timedelta(hours=2))
@@ -444,6 +454,40 @@ def test_tokens_of_another_provider_are_not_used(office: Office):
     office.authorize()
     office.espomail.configure(office.config.replace("client_id: e", "client_id: another-e"))
     assert "another client's; type: espomail mailbox authorize support" in office.fetch()["error"]
+
+
+# --- a token helper
+
+
+def with_helper(office: Office, prints: object) -> None:
+    """Have the mailbox's tokens printed by a program."""
+    before, _, after = office.config.partition("      oauth2: &tokens")
+    rest = after.partition("    smtp:")[2].partition("    teams:")[2]
+    helper = office.espomail.folder / "helper"
+    helper.write_text(f"#!/bin/sh\necho '{prints}'\n")
+    helper.chmod(0o700)
+    office.espomail.configure(f"{before}      token_command: [./helper]\n    teams:{rest}".replace(REPLY, ""))
+
+
+REPLY = "    auto_reply: {template: case-received}\n"
+
+
+def test_token_of_a_helper_opens_the_mailbox(office: Office):
+    token = office.provider.tokens()["access_token"]
+    with_helper(office, token)
+    assert office.fetch()["ok"] is True
+    ended = office.espomail.run("mailbox", "test", "support", "--json")
+    found = {one["what"]: one for one in json.loads(ended.stdout)}
+    assert found["IMAP login"]["said"] == f"signed in as {office.address} with OAUTHBEARER"
+    office.provider.expire()
+    refused = office.fetch()["error"]
+    assert "the token: " in refused
+    assert str(token) not in refused
+
+
+def test_helper_that_prints_no_token_is_told(office: Office):
+    with_helper(office, "no such account")
+    assert office.fetch()["error"].endswith("imap.token_command: what it printed is no access token")
 
 
 # --- what is told
