@@ -55,7 +55,7 @@ class TryAgainLater(EspomailError):
     exit_code = 75
     meaning = (
         "try again later: another run holds the lock, the database is in use or not yet upgraded, "
-        "or the disk is full"
+        "the disk is full, or the output cannot be written"
     )
 
 

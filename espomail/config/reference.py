@@ -45,6 +45,8 @@ config.yaml:21: mailboxes.support.teams[0]: there is no team "suport"; did you m
 - A limit is a number in a duration: `5 in 2h`.
 - A day is written `2026-11-01`.
 - A key with nothing after it (or `null`) counts as left out.
+- Text stands on one line, since servers and headers take it so; only signatures, phrases of filters,
+  passwords and arguments of programs may have more.
 - Text that looks like something else (`1234`, `yes`) needs quotes where text is wanted.
 
 ## Passwords
@@ -56,7 +58,8 @@ Each `imap` and `smtp` takes one of these keys; all but the first keep the secre
   root's and readable by its group (`root:espomail`, `chmod 640`).
 - `password_env`: the name of an environment variable. Cron sets very few; they can stand in the crontab.
 - `password_command`: a program and its arguments, as a list. The first line that it prints is the secret. It
-  is started without a shell and without a terminal, so that it cannot prompt, and is given 30 seconds.
+  is started without a shell and without a terminal, so that it cannot prompt, and is given 30 seconds. What
+  it leaves running, such as an agent, is not waited for.
 - `token_command`: such a program, which prints an access token.
 - `oauth2`: how tokens are had and renewed by espomail; see [Signing in with tokens](signing-in.md).
 

@@ -96,7 +96,12 @@ class Imap(Server, frozen=True, kw_only=True):
     """Where a mailbox's mail is read."""
 
     folders: Annotated[
-        tuple[str, ...], Meta(min_length=1, description="The folders to read.", examples=[["INBOX"]])
+        tuple[str, ...],
+        Meta(
+            min_length=1,
+            description="The folders to read; INBOX in any letters is one.",
+            examples=[["INBOX"]],
+        ),
     ] = ("INBOX",)
     fetch_since: Annotated[
         date, Meta(description="Mail that arrived before this day is left alone.", examples=["2026-11-01"])
