@@ -9,12 +9,14 @@ from pathlib import Path as FilePath
 
 from espomail.config.addresses import is_address, is_domain, is_host_and_port
 from espomail.config.faults import Fault, Path, quoted, suggestion
+from espomail.config.folder_names import OF_EVERYBODY
 from espomail.config.mailbox_checks import MAILBOX_CHECKS, MAILBOX_ODDITIES
 from espomail.config.schema import Config
 from espomail.config.zones import zone_named
 
 Check = Callable[[Config], Iterator[Fault]]
 SQLITE = "sqlite:///"
+STATE_OF_SMTP = " (SMTP)"  # ends the name under which the troubles of a mailbox's SMTP server are remembered
 
 
 def faults(config: Config) -> list[Fault]:
@@ -52,6 +54,18 @@ def _names(config: Config) -> Iterator[Fault]:
         for key in getattr(config, section):
             if not key.strip() or key != key.strip() or not key.isprintable() or key.startswith("-"):
                 yield Fault((section, key), "a name must be printable and begin with a letter or digit")
+
+
+def _taken_names(config: Config) -> Iterator[Fault]:
+    for key in config.group_folders:
+        if key in OF_EVERYBODY:
+            yield Fault(("group_folders", key), "everybody has a folder of that name; choose another")
+    for key, mailbox in config.mailboxes.items():
+        if mailbox.folder in OF_EVERYBODY:
+            yield Fault(("mailboxes", key, "folder"), "everybody has a folder of that name; choose another")
+        if key.endswith(STATE_OF_SMTP):
+            said = f"a name that ends with{STATE_OF_SMTP} is that of a mailbox's SMTP server; choose another"
+            yield Fault(("mailboxes", key), said)
 
 
 def _references(config: Config) -> Iterator[Fault]:
@@ -208,6 +222,7 @@ CHECKS: tuple[Check, ...] = (
     _database,
     _timezone,
     _names,
+    _taken_names,
     _references,
     _organisation,
     _system_mailbox,

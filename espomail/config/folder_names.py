@@ -1,4 +1,8 @@
-"""The names of a mail server's folders."""
+"""The names of folders: a mail server's, and those in which people have their mail here."""
+
+from typing import Final
+
+OF_EVERYBODY: Final = ("inbox", "sent", "archive", "trash")
 
 
 def folder_name(name: str) -> str:

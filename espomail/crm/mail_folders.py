@@ -1,14 +1,11 @@
 """Where somebody has mail: the inbox and its like, group folders, and folders of one's own."""
 
-from typing import Final
-
 from espomail.config.faults import quoted
+from espomail.config.folder_names import OF_EVERYBODY
 from espomail.crm.access import Access
 from espomail.errors import NotFound
 from espomail.store.models import Email, EmailUser
 from espomail.store.read import tuples_of
-
-OF_EVERYBODY: Final = ("inbox", "sent", "archive", "trash")
 
 
 def require_folder(access: Access, name: str) -> None:
