@@ -33,6 +33,8 @@ from espomail.store.ids import Ids
 
 Parameters = ParamSpec("Parameters")
 
+LARGEST_INPUT_BYTES = 10 * 1024**2
+
 
 class Session:
     """One command's work, with the database open."""
@@ -81,12 +83,19 @@ class Session:
 
     def read_input(self, name: str) -> bytes:
         """What `--input FILE|-` names. Delegated users name no file: the service's login reads too many."""
+        content = self._read_input(name)
+        if len(content) > LARGEST_INPUT_BYTES:
+            raise UnusableInput(f"{name} has more than {LARGEST_INPUT_BYTES} bytes, which is no record")
+        return content
+
+    def _read_input(self, name: str) -> bytes:
         if name == "-":
-            return sys.stdin.buffer.read()
+            return sys.stdin.buffer.read(LARGEST_INPUT_BYTES + 1)
         if self.actor.is_delegated:
             raise NotPermitted(f"you may name no files here; type: --input - < {name}")
         try:
-            return Path(name).read_bytes()
+            with Path(name).open("rb") as file:
+                return file.read(LARGEST_INPUT_BYTES + 1)
         except FileNotFoundError:
             raise NotFound(f"there is no file {name}") from None
         except PermissionError:

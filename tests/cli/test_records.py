@@ -121,6 +121,8 @@ def test_unusable_json_is_65_and_makes_nothing(
         (("--name", "x", "--assigned-user", "nobody"), 66),
         (("--name", "x", "--account", "Nowhere Ltd"), 66),
         (("--input", "/nowhere/new.json"), 66),
+        (("--input", "/dev/zero"), 65),
+        (("--input", "/dev"), 65),
         (("--input", "-", "--name", "x"), 2),
     ],
 )
