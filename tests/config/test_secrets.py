@@ -101,9 +101,10 @@ def test_daemon_that_a_command_leaves_behind_is_not_waited_for(tmp_path: Path) -
 def test_daemon_that_goes_on_writing_is_not_listened_to(tmp_path: Path, stream: str) -> None:
     pid_file = tmp_path / "pid"
     code = (
-        f"import subprocess, sys, pathlib; child = subprocess.Popen(['yes'], stdout=sys.{stream});"
-        f"pathlib.Path({str(pid_file)!r}).write_text(str(child.pid)); print('hunter2');"
-        "import time; time.sleep(0.5)"
+        f"import subprocess, sys; writes = ['sh', '-c', 'echo $$ > {pid_file}; exec yes'];"
+        f"subprocess.Popen(writes, stdout=sys.{stream}); print('hunter2', flush=True);"
+        f"import os, time\nwhile not os.path.exists({str(pid_file)!r}): time.sleep(0.01)\n"
+        "time.sleep(0.5)"
     )
     if stream == "stderr":
         assert secret_of(python(code)) == "hunter2"
