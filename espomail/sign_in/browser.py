@@ -149,7 +149,10 @@ class _Pasted:
 
     def lines(self) -> list[str] | None:
         """What has come, whole lines of it; None at the end."""
-        content = os.read(self.handle, 4096)
+        try:
+            content = os.read(self.handle, 4096)
+        except OSError:  # closed, or the terminal is another one's
+            return None
         *whole, self._rest = (self._rest + content).split(b"\n")
         if len(self._rest) > LONGEST_PASTED_BYTES:
             self._rest = b""

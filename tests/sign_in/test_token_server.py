@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from espomail.config.oauth2 import OAuth2
 from espomail.errors import EspomailError, ServerTrouble, WrongConfiguration
@@ -133,6 +134,18 @@ def test_server_that_is_not_trusted_is_told_nothing(
     with TokenServer(certificate) as server:
         with pytest.raises(ServerTrouble, match=said):
             asked(server, authority.ca_file if is_known else None)
+        assert server.asked == []
+
+
+def test_server_with_a_certificate_of_its_own_making_is_told_nothing(tmp_path: Path):
+    authority = Authority(tmp_path)
+    key = tmp_path / "ca.key"
+    key.write_bytes(
+        authority.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption_algorithm=NoEncryption())
+    )
+    with TokenServer((authority.ca_file, key)) as server:
+        with pytest.raises(ServerTrouble, match=r"not trusted: self-signed certificate; .* as ca_file"):
+            asked(server)
         assert server.asked == []
 
 

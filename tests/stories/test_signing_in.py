@@ -139,9 +139,9 @@ def office(
 class Asking:
     """`mailbox authorize`, while it waits for somebody."""
 
-    def __init__(self, office: Office, *more: str) -> None:
+    def __init__(self, office: Office, *more: str, through: tuple[str, ...] = ()) -> None:
         self.process = subprocess.Popen(
-            [PROGRAM, "mailbox", "authorize", "support", "--json", *more],
+            [*through, PROGRAM, "mailbox", "authorize", "support", "--json", *more],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -216,6 +216,13 @@ def test_browser_on_this_machine_comes_back_with_the_answer(office: Office):
     assert office.fetch()["ok"] is True
 
 
+@pytest.mark.parametrize("stdin", ["<&-", "</dev/null"])
+def test_browser_comes_back_though_nobody_can_type_anything(office: Office, stdin: str):
+    asking = Asking(office, "--way", "browser", through=("sh", "-c", f'exec "$0" "$@" {stdin}'))
+    visit(asking.url)
+    assert asking.ended().exit_code == 0
+
+
 def test_address_that_a_browser_elsewhere_cannot_open_is_pasted(office: Office):
     asking = Asking(office, "--way", "browser")
     asking.paste("https://login.example.com/?state=of-another&code=x")
@@ -254,6 +261,14 @@ def test_refusal_of_the_person_is_told_and_nothing_is_kept(office: Office, way: 
 def test_waiting_ends_with_ctrl_c_and_leaves_nothing_behind(office: Office, way: str):
     office.provider.is_allowed = None
     asking = Asking(office, "--way", way)
+    if way == "device":
+        wait_until(lambda: office.provider.asked[-1][0] == "/token", "the first question")
+    else:
+        office.provider.is_allowed = False
+        back = urlsplit(address_afterwards(asking.url))
+        with pytest.raises(HTTPError, match="400") as refused:
+            visit(f"http://{back.netloc}/")
+        refused.value.close()
     asking.process.send_signal(signal.SIGINT)
     assert asking.ended() == Ended(130, "", "")
     assert [file.name for file in office.tokens.parent.iterdir()] == [".support.json.lock"]
