@@ -124,7 +124,7 @@ def _command(command: tuple[str, ...], folder: Path) -> tuple[str, ...]:
 
 def _oauth2(oauth2: OAuth2, place: str, folder: Path) -> OAuth2:
     return replace(
-        oauth2.with_provider_s_own(),
+        oauth2.with_known_addresses(),
         place=place,
         client_secret_file=oauth2.client_secret_file and _absolute(oauth2.client_secret_file, folder),
         client_secret_command=oauth2.client_secret_command and _command(oauth2.client_secret_command, folder),

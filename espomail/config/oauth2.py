@@ -108,7 +108,7 @@ class OAuth2(Section, frozen=True, kw_only=True):
         """The keys for the client's secret that are given; one after load, or none."""
         return tuple(key for key in CLIENT_SECRET_SOURCES if getattr(self, key) is not None)
 
-    def with_provider_s_own(self) -> "OAuth2":
+    def with_known_addresses(self) -> "OAuth2":
         """With the provider's addresses and scopes where the file gives none."""
         known = PROVIDERS.get(self.provider or "")
         if known is None:
