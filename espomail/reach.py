@@ -1,5 +1,7 @@
 """Reaching a server, of mail or of tokens: trusted certificates only, and each trouble told in one line."""
 
+import heapq
+import itertools
 import re
 import socket
 import ssl
@@ -7,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -42,8 +45,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.has_cut = False
+        self.cut_at: float | None = None  # a moment of the monotonic clock; None: it watches no longer
         self._connection: object = None
-        self._timer: threading.Timer | None = None
 
     def over(self, connection: object) -> None:
         """Watch this connection, by its attribute `sock`."""
@@ -51,23 +54,53 @@ class Watch:
 
     def allow(self, time_s: float) -> None:
         """So much time from now on, whatever was left."""
-        self.stop()
-        self._timer = threading.Timer(max(0.0, time_s), self._cut)
-        self._timer.daemon = True
-        self._timer.start()
+        self.cut_at = time.monotonic() + max(0.0, time_s)
+        _watchman.wake_for(self, self.cut_at)
 
     def stop(self) -> None:
         """Watch no longer."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self.cut_at = None
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """End the connection under whoever waits for it."""
         self.has_cut = True
         sock = getattr(self._connection, "sock", None)
         if isinstance(sock, socket.socket):
             with suppress(OSError):
                 # An SSLSocket's own `shutdown` would first let what is being written go on in clear text.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+class _Watchman:
+    """The one thread that cuts off, for all watches: a thread for each would cost more than a visit."""
+
+    def __init__(self) -> None:
+        self._alarms: list[tuple[float, int, Watch]] = []
+        self._serial = itertools.count()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def wake_for(self, watch: Watch, moment: float) -> None:
+        with self._changed:
+            heapq.heappush(self._alarms, (moment, next(self._serial), watch))
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._keep_watch, daemon=True)
+                self._thread.start()
+            elif self._alarms[0][2] is watch:
+                self._changed.notify()
+
+    def _keep_watch(self) -> None:
+        while True:
+            with self._changed:
+                while not self._alarms or self._alarms[0][0] > time.monotonic():
+                    left_s = self._alarms[0][0] - time.monotonic() if self._alarms else None
+                    self._changed.wait(left_s)
+                moment, _, watch = heapq.heappop(self._alarms)
+            if watch.cut_at == moment:
+                watch.cut()
+
+
+_watchman = _Watchman()
 
 
 @contextmanager
@@ -110,7 +143,7 @@ def _text(said: object) -> str:
 def tls_context(server: Server) -> ssl.SSLContext:
     """Certificate and host name are always verified, against the system's authorities or `ca_file`."""
     try:
-        return ssl.create_default_context(cafile=str(server.ca_file) if server.ca_file else None)
+        return _context(server.ca_file)
     except (OSError, ssl.SSLError) as trouble:
         advice = "name a file with certificates in PEM"
         said = f"{server.place}.ca_file: {server.ca_file} cannot be used: {clean(trouble)}; {advice}"
@@ -138,6 +171,12 @@ def connected(host: str, port: int, time_s: float) -> socket.socket:
             connection.settimeout(time_s)
             return connection
     raise trouble
+
+
+@lru_cache(maxsize=100)
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    """Made once for all servers: reading the system's authorities takes longer than a handshake."""
+    return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from espomail.config.choice import mailboxes_named
 from espomail.config.load import Loaded
@@ -13,17 +14,16 @@ from espomail.config.schema import Config, Mailbox
 from espomail.config.zones import zone
 from espomail.crm.context import Context
 from espomail.errors import ServerTrouble, WrongConfiguration
-from espomail.intake import health, journal
-from espomail.intake.after_import import tell_server
-from espomail.intake.ahead import ahead
-from espomail.intake.connect import Refused
-from espomail.intake.imap import Session, sign_in
+from espomail.intake import after_import, health, journal
+from espomail.intake.imap import sign_in
 from espomail.intake.journal import Kept
 from espomail.intake.left_over import settle_left_over
 from espomail.intake.lock import run_lock
+from espomail.intake.messages import Batch
 from espomail.intake.reader import Reader, Unreadable
 from espomail.intake.settle import Pace, Settled, preview, settle_kept
 from espomail.intake.tally import Tally
+from espomail.intake.visits import Asked, Brought, Event, FolderFailed, Left, Order, Told, Visits
 from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import copies, queue
@@ -34,6 +34,9 @@ from espomail.store.connection import close_database, damage, open_database
 
 Clock = Callable[[], datetime]
 
+READING_SHARE = 0.8  # of a run's time, at most: answers are to go out, too
+MOST_IN_HAND = 2  # batches that are kept and not decided yet
+NEVER = datetime.fromtimestamp(0, UTC)
 SAVING_S = 60  # for copies into Sent folders, where there is no budget
 
 
@@ -55,7 +58,7 @@ def fetch(
         if not is_ours:
             return FetchReport()
         with _open(loaded.config, clock(), may_upgrade=not request.is_dry_run), Reader() as reader:
-            run = Run(loaded.config, request, chosen, reader, clock, on_progress or _silent)
+            run = Run(loaded.config, loaded.path, request, chosen, reader, clock, on_progress or _silent)
             return run.go(began)
 
 
@@ -91,6 +94,7 @@ class Run:
     def __init__(
         self,
         config: Config,
+        config_file: Path,
         request: FetchRequest,
         chosen: tuple[Mailbox, ...],
         reader: Reader,
@@ -98,6 +102,7 @@ class Run:
         on_progress: OnProgress,
     ) -> None:
         self.config = config
+        self.config_file = config_file
         self.request = request
         self.chosen = chosen
         self.reader = reader
@@ -115,7 +120,8 @@ class Run:
         self.news: list[str] = []
         self.has_trouble = False
         self.smtp_troubles: Mapping[str, str | None] = {}
-        self.previewed: list[journal.Kept] = []
+        self.previewed: list[Kept] = []
+        self.in_hand: deque[tuple[list[Kept], Callable[[], Sequence[Reading | Unreadable]]]] = deque()
 
     def go(self, began: float) -> FetchReport:
         """The whole run; `began` is the monotonic moment at which it did."""
@@ -124,12 +130,9 @@ class Run:
         gc.freeze()
         gc.set_threshold(50_000)
         if not self.request.is_dry_run:
+            after_import.forget_kept(self.chosen)
             self.settle_left_over()
-        for number, mailbox in enumerate(self.chosen):
-            left = self.over_at - time.monotonic()
-            if left <= 0:
-                break  # the rest comes with the next run
-            self.fetch_mailbox(mailbox, time.monotonic() + left / (len(self.chosen) - number))
+        self.visit_mailboxes(self.due(), over_at=began + READING_SHARE * self.request.budget_s)
         if self.request.is_dry_run:
             self.preview()
             self.news += [f"mailbox {key}: {box.error}" for key, box in self.tallies.items() if box.error]
@@ -138,85 +141,89 @@ class Run:
         self.tell()
         return self.report(outbox, time.monotonic() - began)
 
-    def deliver(self) -> OutboxReport:
-        """Send what is due."""
-        delivered = queue.deliver_due(self.config, self.clock, deadline=self.over_at)
-        self.smtp_troubles = delivered.troubles
-        self.news += delivered.news
-        self.news += save_sent(self.config, self.clock, deadline=self.over_at)
-        return delivered.outbox
+    def due(self) -> list[Mailbox]:
+        """The mailboxes that are not to wait, first those whose last turn is longest ago.
 
-    def tell(self) -> None:
-        """Gather what people are to hear, and remember that they have: last of all, since runs get killed."""
-        now = self.clock()
-        tried = {key: tally.error for key, tally in self.tallies.items() if tally.was_tried}
-        for key, error in tried.items():
-            self.news += health.record(key, error, now)
-        for key, error in self.smtp_troubles.items():
-            self.news += health.record(f"{key} (SMTP)", error, now)
-        health.remember_success([key for key, error in tried.items() if error is None], now)
-        parked = health.tell_parked(self.tallies)
-        self.news += parked
-        self.has_trouble |= bool(parked) or any(self.smtp_troubles.values())
+        One that is named, or whose settings have changed since, waits no longer.
+        """
+        states = health.states(self.tallies)
+        due = []
+        for mailbox in self.chosen:
+            state = states.get(mailbox.key, health.State())
+            waits_until = None if self.request.mailboxes else state.next_try_at
+            if (
+                waits_until is None
+                or waits_until <= self.context.now
+                or self.has_changed_since(mailbox, state)
+            ):
+                due.append(mailbox)
+            else:
+                self.tallies[mailbox.key].next_try_at = waits_until
+        return sorted(due, key=lambda one: states.get(one.key, health.State()).tried_at or NEVER)
 
-    def is_over(self) -> bool:
-        return time.monotonic() > self.over_at
+    def has_changed_since(self, mailbox: Mailbox, state: health.State) -> bool:
+        """Whether somebody has changed the mailbox's settings, or its password, since its last turn."""
+        files = [file for file in (self.config_file, mailbox.imap.password_file) if file is not None]
+        return state.tried_at is None or any(_changed_at(file) > state.tried_at for file in files)
 
-    def fetch_mailbox(self, mailbox: Mailbox, deadline: float) -> None:
-        """Take in a mailbox's new mail. Its troubles are told in its report and stop no other mailbox."""
-        tally = self.tallies[mailbox.key]
-        tally.was_tried = True
-        told: list[str] = []
-        try:
-            with sign_in(mailbox.imap, secret_for(mailbox.imap, self.clock()), deadline=deadline) as session:
-                for folder in mailbox.imap.folders:
-                    try:
-                        self.fetch_folder(mailbox, folder, session, deadline)
-                    except Refused as trouble:  # the other folders can be read
-                        told.append(str(trouble))
-                if not self.request.is_dry_run:
-                    tell_server(mailbox, session)
-        except (ServerTrouble, WrongConfiguration) as trouble:
-            told.append(str(trouble))
-        tally.error = "; ".join(told) or None
-
-    def fetch_folder(self, mailbox: Mailbox, folder: str, session: Session, deadline: float) -> None:
-        """Keep each batch of a folder, then decide it; what the server is to be told comes after that."""
-        tally = self.tallies[mailbox.key]
-        most = min(mailbox.imap.portion, self.request.limit or mailbox.imap.portion) - tally.taken
-        position = journal.position_of(mailbox.key, folder)
-        batches = session.new_messages(
-            position,
-            since=mailbox.imap.fetch_since,
-            limit=most,
-            max_size=mailbox.imap.max_size,
-            now=self.clock(),
-            known=journal.known_above(mailbox.key, position),
+    def visit_mailboxes(self, mailboxes: Sequence[Mailbox], *, over_at: float) -> None:
+        """Take in what is new. A mailbox's troubles are told in its report and stop no other one."""
+        order = Order(
+            positions=journal.positions(self.tallies),
+            known=journal.known_above_positions(self.tallies),
+            limit=self.request.limit,
+            now=self.context.now,
+            over_at=over_at,
+            is_dry_run=self.request.is_dry_run,
         )
-        in_hand: deque[tuple[list[Kept], Callable[[], Sequence[Reading | Unreadable]]]] = deque()
-        try:
-            with ahead(batches) as downloaded:
-                for batch in downloaded:
-                    tally.taken += len(batch.messages)
-                    tally.remaining[folder] = batch.remaining
-                    if self.request.is_dry_run:
-                        self.previewed += [journal.unkept(mailbox.key, one) for one in batch.messages]
-                    else:
-                        kept = journal.keep(mailbox.key, batch.messages, batch.position)
-                        in_hand.append((kept, self.reader.start(kept, more=batch.remaining)))
-                    if len(in_hand) > 1:
-                        self.settle(*in_hand.popleft())
-                    self.on_progress(mailbox.key, tally.taken, tally.taken + batch.remaining)
-                    if time.monotonic() > deadline:
-                        break
-        finally:  # what was kept before the server's trouble is decided all the same
-            while in_hand:
-                self.settle(*in_hand.popleft())
+        with Visits(mailboxes, order) as visits:
+            for event in visits.events(meanwhile=self.settle_next):
+                self.take(event)
+        while self.settle_next():
+            pass
 
-    def settle(self, kept: Sequence[Kept], readings: Callable[[], Sequence[Reading | Unreadable]]) -> None:
-        """Decide messages that are kept, once they are read."""
+    def take(self, event: Event) -> None:
+        """What a visit has brought."""
+        match event:
+            case Brought(mailbox, batch):
+                self.take_in(mailbox, batch)
+            case FolderFailed(mailbox, trouble):
+                self.tallies[mailbox.key].troubles.append(str(trouble))
+            case Asked(mailbox, answer):
+                while self.settle_next():
+                    pass
+                answer.put(after_import.untold(mailbox))
+            case Told(some):
+                after_import.forget(some.entries)
+            case Left(mailbox, trouble):
+                tally = self.tallies[mailbox.key]
+                tally.was_tried, tally.trouble = True, trouble
+                tally.troubles += [str(trouble)] if trouble is not None else []
+
+    def take_in(self, mailbox: Mailbox, batch: Batch) -> None:
+        """Keep a batch, and begin to read it; it is decided while others come in."""
+        tally = self.tallies[mailbox.key]
+        tally.taken += len(batch.messages)
+        tally.remaining[batch.position.folder] = batch.remaining
+        if self.request.is_dry_run:
+            self.previewed += [
+                journal.unkept(mailbox.key, one, batch.position.special_use) for one in batch.messages
+            ]
+        else:
+            kept = journal.keep(mailbox.key, batch.messages, batch.position)
+            self.in_hand.append((kept, self.reader.start(kept, more=batch.remaining)))
+        if len(self.in_hand) > MOST_IN_HAND:
+            self.settle_next()
+        self.on_progress(mailbox.key, tally.taken, tally.taken + batch.remaining)
+
+    def settle_next(self) -> bool:
+        """Decide the batch that has been in hand for longest; says whether there was one."""
+        if not self.in_hand:
+            return False
+        kept, readings = self.in_hand.popleft()
         for settled in settle_kept(kept, readings(), self.context, self.pace):
             self.count(settled)
+        return True
 
     def settle_left_over(self) -> None:
         """Decide what an earlier run has kept and died over."""
@@ -231,6 +238,35 @@ class Run:
         left = journal.waiting(self.tallies)
         for settled in preview([*left, *self.previewed], self.context):
             self.count(settled)
+
+    def deliver(self) -> OutboxReport:
+        """Send what is due."""
+        delivered = queue.deliver_due(self.config, self.clock, deadline=self.over_at)
+        self.smtp_troubles = delivered.troubles
+        self.news += delivered.news
+        self.news += save_sent(self.config, self.clock, deadline=self.over_at)
+        return delivered.outbox
+
+    def tell(self) -> None:
+        """Gather what people are to hear, and remember that they have: last of all, since runs get killed."""
+        now = self.clock().replace(microsecond=0)
+        fared = {
+            key: health.Fared(error=tally.error, trouble=tally.trouble)
+            for key, tally in self.tallies.items()
+            if tally.was_tried
+        }
+        news, waits = health.remember(fared, now)
+        self.news += news
+        for key, next_try_at in waits.items():
+            self.tallies[key].next_try_at = next_try_at
+        for key, error in self.smtp_troubles.items():
+            self.news += health.record(f"{key} (SMTP)", error, now)
+        parked = health.tell_parked(self.tallies)
+        self.news += parked
+        self.has_trouble |= bool(parked) or any(self.smtp_troubles.values())
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self.over_at
 
     def report(self, outbox: OutboxReport, seconds: float) -> FetchReport:
         warned = any(tally.warnings for tally in self.tallies.values())
@@ -277,6 +313,14 @@ def _save_copies(key: str, mailbox: Mailbox | None, clock: Clock, deadline: floa
                     session.append(folder, copy.raw, copy.sent_at)
                 copies.forget(copy)
             some = copies.begin_try(key, clock())
+
+
+def _changed_at(file: Path) -> datetime:
+    """The second in which the file was changed; what is not there has never been."""
+    try:
+        return datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
+    except OSError:
+        return NEVER
 
 
 @contextmanager

@@ -33,6 +33,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     reading: Reading
     mailbox: Mailbox
     folder: str
+    special_use: str | None = None  # what its server says the folder is for (RFC 6154)
     received_at: datetime  # INTERNALDATE, aware UTC
     size: int  # bytes on the server, also of a message of which only the headers were taken
     is_partial: bool
@@ -55,8 +56,18 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     def is_from_sent_folder(self) -> bool:
         """Whether it was met in the folder in which the mailbox keeps what was sent."""
         smtp = self.mailbox.smtp
-        own_name = self.folder.replace("/", ".").rpartition(".")[2].lower()
-        return own_name in SENT_FOLDERS or (smtp is not None and self.folder == smtp.save_sent)
+        if smtp is not None and self.folder == smtp.save_sent:
+            return True
+        return self.special_use == "sent" or (not self.special_use and self._own_folder_name in SENT_FOLDERS)
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it lies where the mailbox keeps what nobody has sent yet."""
+        return self.special_use == "drafts" or (not self.special_use and self._own_folder_name == "drafts")
+
+    @property
+    def _own_folder_name(self) -> str:
+        return self.folder.replace("/", ".").rpartition(".")[2].lower()
 
     @property
     def is_on_a_server(self) -> bool:

@@ -40,6 +40,7 @@ class FolderState(Struct, frozen=True, kw_only=True):
     uidvalidity: int | None
     last_uid: int
     last_date: datetime | None
+    special_use: str | None  # what the server says it is for, as `sent`
 
     def __str__(self) -> str:
         return f"{self.folder}:{self.last_uid}"
@@ -142,6 +143,7 @@ def _statuses(mailboxes: Sequence[Mailbox]) -> Iterator[MailboxStatus]:
     positions: defaultdict[str, dict[str, FolderState]] = defaultdict(dict)
     for row in rows_of(FolderPosition.select().order_by(FolderPosition.folder)):
         mailbox = row.pop("mailbox")
+        row["special_use"] = row["special_use"] or None
         positions[mailbox][row["folder"]] = FolderState(**row)
     counted = Journal.select(Journal.mailbox, Journal.outcome, fn.COUNT(Journal.id))
     undecided = counted.where(Journal.outcome.in_(["new", "quarantined"]))
@@ -152,7 +154,7 @@ def _statuses(mailboxes: Sequence[Mailbox]) -> Iterator[MailboxStatus]:
         smtp = states.get(f"{one.key} (SMTP)", {})
         is_tried = bool(state.get("last_success_at") or state.get("error"))
         never = {
-            folder: FolderState(folder=folder, uidvalidity=None, last_uid=0, last_date=None)
+            folder: FolderState(folder=folder, uidvalidity=None, last_uid=0, last_date=None, special_use=None)
             for folder in one.imap.folders
         }
         yield MailboxStatus(

@@ -5,21 +5,24 @@ message of which only the header is here is never deleted there.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import Final
+
+from msgspec import Struct
 
 from espomail.config.schema import Imap, Mailbox, MoveTo
-from espomail.intake.connect import Refused
 from espomail.intake.imap import Session, UidsChanged
 from espomail.store import write
 from espomail.store.changes import remove
 from espomail.store.connection import writing
 from espomail.store.models import AfterImport, Journal
+from espomail.store.read import rows_in
 
 MESSAGES_PER_COMMAND: Final = 200
 
 
-class Some(NamedTuple):
+class Some(Struct, frozen=True):
     """Messages of one folder: their UIDs, and their entries in the journal."""
 
     folder: str
@@ -28,26 +31,8 @@ class Some(NamedTuple):
     entries: list[int]
 
 
-def tell_server(mailbox: Mailbox, session: Session) -> None:
-    """Do what is still to be done for the mailbox. Raises ServerTrouble; the rest stays for the next run.
-
-    A folder that the server refuses keeps no other back: Refused is raised after the last one.
-    """
-    refused: Refused | None = None
-    for some in _waiting(mailbox):
-        try:
-            _do(mailbox.imap, session, some)
-        except UidsChanged:  # then these messages cannot be named any more
-            pass
-        except Refused as trouble:
-            refused = refused or trouble
-            continue
-        _done(some.entries)
-    if refused is not None:
-        raise refused
-
-
-def _waiting(mailbox: Mailbox) -> Iterator[Some]:
+def untold(mailbox: Mailbox) -> list[Some]:
+    """The messages of which the server is still to be told."""
     rows = (
         Journal.select(Journal.id, Journal.folder, Journal.uidvalidity, Journal.uid)
         .join(AfterImport)
@@ -59,22 +44,35 @@ def _waiting(mailbox: Mailbox) -> Iterator[Some]:
     folders: defaultdict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
     for row in rows:
         folders[row.folder, row.uidvalidity].append((row.uid, row.id))
+    found = []
     for (folder, uidvalidity), messages in folders.items():
         for start in range(0, len(messages), MESSAGES_PER_COMMAND):
             uids, entries = zip(*messages[start : start + MESSAGES_PER_COMMAND], strict=True)
-            yield Some(folder, uidvalidity, list(uids), list(entries))
+            found.append(Some(folder, uidvalidity, list(uids), list(entries)))
+    return found
 
 
-def _do(imap: Imap, session: Session, some: Some) -> None:
-    match imap.after_import:
-        case "seen":
-            session.mark_seen(some.folder, some.uidvalidity, some.uids)
-        case "delete":
-            session.delete(some.folder, some.uidvalidity, some.uids)
-        case MoveTo(move=target):
-            session.move(some.folder, some.uidvalidity, some.uids, target)
+def tell_server(imap: Imap, session: Session, some: Some) -> None:
+    """Do with these messages what is to be done. Raises ServerTrouble."""
+    with suppress(UidsChanged):  # then these messages cannot be named any more
+        match imap.after_import:
+            case "seen":
+                session.mark_seen(some.folder, some.uidvalidity, some.uids)
+            case "delete":
+                session.delete(some.folder, some.uidvalidity, some.uids)
+            case MoveTo(move=target):
+                session.move(some.folder, some.uidvalidity, some.uids, target)
 
 
-def _done(entries: Sequence[int]) -> None:
-    with writing():
-        write.apply(remove(AfterImport, entry) for entry in entries)
+def forget(entries: Sequence[int]) -> None:
+    """The server knows of these now, or needs to know no more."""
+    if entries:
+        with writing():
+            write.apply(remove(AfterImport, entry) for entry in entries)
+
+
+def forget_kept(mailboxes: Collection[Mailbox]) -> None:
+    """What was to be told when the configuration still said so, and now says that mail is left alone."""
+    keeping = [mailbox.key for mailbox in mailboxes if mailbox.imap.after_import == "keep"]
+    if keeping:
+        forget([row["journal"] for row in rows_in(AfterImport, "mailbox", keeping)])

@@ -1,43 +1,100 @@
-"""How mailboxes fare from run to run, so that cron's mail tells of changes and not of every minute."""
+"""How mailboxes fare from run to run: when they are tried again, and what people are told of changes.
+
+Cron mails whatever is told, so that it must be a change, and not the same each minute.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
+from msgspec import Struct
+
+from espomail.errors import EspomailError
+from espomail.intake.backoff import SLACK, wait_after
 from espomail.store import write
-from espomail.store.changes import change, put
+from espomail.store.changes import Change, Row, change, put
 from espomail.store.connection import writing
 from espomail.store.models import Journal, MailboxState
+from espomail.store.read import rows_in
 
 CHANGING = re.compile(r"\w*\d\w*")
 """Words with digits in an error: a time or an id, which differs at every try."""
 
 
-def record(mailbox: str, error: str | None, now: datetime) -> list[str]:
-    """Remember how the mailbox fared; gives what people are to be told, a line if something has changed."""
-    before = MailboxState.get_or_none(mailbox=mailbox)
-    known = before.error if before is not None else None
-    if error is None and known is None and before is not None:
-        return []
-    with writing():
-        write.apply(
-            [
-                put(
-                    MailboxState,
-                    mailbox=mailbox,
-                    error=error,
-                    failing_since=None if error is None else (before and before.failing_since) or now,
-                    tries=0 if error is None else (before.tries if before is not None else 0) + 1,
-                    last_success_at=now if error is None else before and before.last_success_at,
-                )
-            ]
-        )
+class State(Struct, frozen=True, kw_only=True):
+    """How a mailbox has fared so far. Moments are aware, UTC."""
+
+    tried_at: datetime | None = None
+    next_try_at: datetime | None = None  # not before; None: at once
+
+
+class Fared(Struct, frozen=True, kw_only=True):
+    """How a mailbox has fared in this run: `trouble` is what stopped it, `error` what people hear."""
+
+    error: str | None
+    trouble: EspomailError | None
+
+
+def states(mailboxes: Iterable[str]) -> dict[str, State]:
+    """What is known of those of the mailboxes that were tried before."""
+    names = State.__struct_fields__
+    rows = rows_in(MailboxState, "mailbox", mailboxes)
+    return {row["mailbox"]: State(**{name: row[name] for name in names}) for row in rows}
+
+
+def remember(fared: Mapping[str, Fared], now: datetime) -> tuple[list[str], dict[str, datetime]]:
+    """Remember how the mailboxes fared: one commit for all of a run.
+
+    Gives what people are to be told, and when those that failed are tried again.
+    """
+    known = {row["mailbox"]: row for row in rows_in(MailboxState, "mailbox", fared)}
+    news: list[str] = []
+    waits: dict[str, datetime] = {}
+    changes: list[Change] = []
+    for mailbox, how in fared.items():
+        row = _state(mailbox, how.error, known.get(mailbox), now)
+        if how.trouble is not None and (wait := wait_after(how.trouble, row["tries"])):
+            row["next_try_at"] = waits[mailbox] = now + wait - SLACK
+        changes.append(put(MailboxState, **row))
+        news += _news(mailbox, how.error, known.get(mailbox))
+    if changes:
+        with writing():
+            write.apply(changes)
+    return news, waits
+
+
+def record(name: str, error: str | None, now: datetime) -> list[str]:
+    """As `remember`, for one thing that is tried whenever there is need: a mailbox's SMTP server, say."""
+    known = next(iter(rows_in(MailboxState, "mailbox", [name])), None)
+    if error is not None or (known is not None and known["error"] is not None):
+        with writing():
+            write.apply([put(MailboxState, **_state(name, error, known, now))])
+    return _news(name, error, known)
+
+
+def _state(name: str, error: str | None, known: Row | None, now: datetime) -> dict[str, Any]:
+    before: Row = known or {}
     if error is None:
-        return [f"mailbox {mailbox}: works again"] if known is not None else []
-    if known is None:
-        return [f"mailbox {mailbox}: {error}"]
-    if CHANGING.sub("", known) != CHANGING.sub("", error):
-        return [f"mailbox {mailbox}: still fails, now because of: {error}"]
+        return {"mailbox": name, "tried_at": now, "last_success_at": now}
+    return {
+        "mailbox": name,
+        "error": error,
+        "failing_since": before.get("failing_since") or now,
+        "tries": before.get("tries", 0) + 1,
+        "tried_at": now,
+        "last_success_at": before.get("last_success_at"),
+    }
+
+
+def _news(name: str, error: str | None, known: Row | None) -> list[str]:
+    before = known["error"] if known is not None else None
+    if error is None:
+        return [f"mailbox {name}: works again"] if before is not None else []
+    if before is None:
+        return [f"mailbox {name}: {error}"]
+    if CHANGING.sub("", before) != CHANGING.sub("", error):
+        return [f"mailbox {name}: still fails, now because of: {error}"]
     return []
 
 
@@ -55,14 +112,6 @@ def tell_parked(mailboxes: Iterable[str]) -> list[str]:
         f"see: espomail quarantine show {row.id}"
         for row in rows
     ]
-
-
-def remember_success(mailboxes: Iterable[str], now: datetime) -> None:
-    """Remember when these mailboxes were last read without trouble: one commit for all of a run."""
-    changes = [change(MailboxState, mailbox, last_success_at=now) for mailbox in mailboxes]
-    if changes:
-        with writing():
-            write.apply(changes)
 
 
 def _last_line(report: str) -> str:

@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
 from espomail.intake.connect import Refused, connect, shut, told_as_trouble
 from espomail.intake.download import Download, aware
 from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Position, RawMessage
+from espomail.intake.server_folders import server_folders
 from espomail.reach import SILENCE_S, clean, watched
 from espomail.sign_in.token import Token
 
@@ -84,6 +87,8 @@ class Session:
                 return
             uidvalidity, uid_next = self._examine(folder)
             self._refuse_older_state(position, uidvalidity, uid_next)
+            if position.special_use is None:
+                position = msgspec.structs.replace(position, special_use=self._special_use(folder))
             if position.uidvalidity != uidvalidity:
                 known = ()
             begun, since_day = position.begin(uidvalidity, since, now)
@@ -194,6 +199,13 @@ class Session:
             missing = f"{self._host}: there is no folder {folder!r}; there are: {there}{more}"
             raise Refused(missing, is_temporary=False) from refused
         return state
+
+    def _special_use(self, folder: str) -> str:
+        """What the server says the folder is for; empty where it says nothing."""
+        if folder.upper() == "INBOX":
+            return ""
+        uses = {one.name: one.special_use for one in server_folders(self._client, self._host)}
+        return uses.get(folder) or ""
 
     def _examine(self, folder: str) -> tuple[int, int]:
         """Select the folder for reading only; its UIDVALIDITY and the UID that comes next."""

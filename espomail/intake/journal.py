@@ -4,11 +4,13 @@
 from here on it can be neither lost nor taken twice.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from peewee import JOIN
 
 from espomail.intake.messages import Position, RawMessage
 from espomail.store import models, write
@@ -17,6 +19,7 @@ from espomail.store.compression import compress, decompress
 from espomail.store.connection import writing
 from espomail.store.ids import Ids
 from espomail.store.models import FolderPosition, Journal
+from espomail.store.read import rows_in, tuples_of
 
 MOST_TRIES = 3
 
@@ -33,31 +36,42 @@ class Kept(msgspec.Struct, frozen=True):
     size: int
     is_partial: bool
     raw: bytes
+    special_use: str | None = None  # of its folder
     tries: int = 1  # the number of this try to decide it
 
 
-def unkept(mailbox: str, message: RawMessage) -> Kept:
+def unkept(mailbox: str, message: RawMessage, special_use: str | None) -> Kept:
     """A message as it would stand in the journal, for a run that writes nothing."""
-    return _entry(mailbox, message, None)
+    return _entry(mailbox, message, None, special_use)
+
+
+def positions(mailboxes: Iterable[str]) -> dict[tuple[str, str], Position]:
+    """How far each folder of these mailboxes has been read, by mailbox and folder; none that never was."""
+    return {
+        (row["mailbox"], row["folder"]): Position(**{name: row[name] for name in Position.__struct_fields__})
+        for row in rows_in(FolderPosition, "mailbox", mailboxes)
+    }
 
 
 def position_of(mailbox: str, folder: str) -> Position:
     """How far the folder has been read; the beginning where it never was."""
-    row = FolderPosition.get_or_none(mailbox=mailbox, folder=folder)
-    if row is None:
-        return Position(folder)
-    return Position(folder, row.uidvalidity, row.last_uid, row.last_date)
+    return positions([mailbox]).get((mailbox, folder), Position(folder))
 
 
-def known_above(mailbox: str, position: Position) -> frozenset[int]:
-    """The UIDs above the position that are kept already, as where the server withholds one message."""
-    rows = Journal.select(Journal.uid).where(
-        Journal.mailbox == mailbox,
-        Journal.folder == position.folder,
-        Journal.uidvalidity == position.uidvalidity,
-        Journal.uid > position.last_uid,
+def known_above_positions(mailboxes: Iterable[str]) -> dict[tuple[str, str], frozenset[int]]:
+    """The UIDs above each folder's position that are kept already, as where a server withholds a message."""
+    is_above = (
+        (FolderPosition.mailbox == Journal.mailbox)
+        & (FolderPosition.folder == Journal.folder)
+        & (FolderPosition.uidvalidity == Journal.uidvalidity)
+        & (FolderPosition.last_uid < Journal.uid)
     )
-    return frozenset(row.uid for row in rows)
+    columns = (Journal.mailbox, Journal.folder, Journal.uid)
+    query = FolderPosition.select(*columns).join(Journal, on=is_above)
+    found: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+    for mailbox, folder, uid in tuples_of(query.where(FolderPosition.mailbox.in_(list(mailboxes)))):
+        found[mailbox, folder].add(uid)
+    return {place: frozenset(uids) for place, uids in found.items()}
 
 
 def keep(mailbox: str, messages: Sequence[RawMessage], position: Position | None) -> list[Kept]:
@@ -71,9 +85,10 @@ def keep(mailbox: str, messages: Sequence[RawMessage], position: Position | None
     with writing():
         ids = Ids.load()
         known = _known_uids(mailbox, messages)
+        special_use = (position or position_of(mailbox, messages[0].folder)).special_use if messages else None
         for message, data in zip(messages, compressed, strict=True):
             if (message.folder, message.uidvalidity, message.uid) not in known:
-                entry = _entry(mailbox, message, ids)
+                entry = _entry(mailbox, message, ids, special_use)
                 kept.append(entry)
                 changes += _rows(entry, message, data)
         if position is not None:
@@ -127,6 +142,7 @@ def _moved(mailbox: str, position: Position) -> Change:
         uidvalidity=position.uidvalidity,
         last_uid=position.last_uid,
         last_date=position.last_date,
+        special_use=position.special_use,
     )
 
 
@@ -143,7 +159,7 @@ def _known_uids(mailbox: str, messages: Sequence[RawMessage]) -> set[tuple[str, 
     return {(row.folder, row.uidvalidity, row.uid) for row in rows}
 
 
-def _entry(mailbox: str, message: RawMessage, ids: Ids | None) -> Kept:
+def _entry(mailbox: str, message: RawMessage, ids: Ids | None, special_use: str | None) -> Kept:
     return Kept(
         id=ids.next(Journal) if ids else 0,
         raw_id=ids.next(models.RawMessage) if ids else 0,
@@ -154,6 +170,7 @@ def _entry(mailbox: str, message: RawMessage, ids: Ids | None) -> Kept:
         size=message.size,
         is_partial=message.is_partial,
         raw=message.raw,
+        special_use=special_use,
     )
 
 
@@ -177,7 +194,14 @@ def _rows(entry: Kept, message: RawMessage, data: bytes) -> Changes:
 
 
 def _rows_with_bytes(condition: Any) -> Iterator[dict[str, Any]]:
-    query = Journal.select(Journal, models.RawMessage.data).join(models.RawMessage).where(condition)
+    is_its_folder = (FolderPosition.mailbox == Journal.mailbox) & (FolderPosition.folder == Journal.folder)
+    query = (
+        Journal.select(Journal, models.RawMessage.data, FolderPosition.special_use)
+        .join(models.RawMessage)
+        .switch(Journal)
+        .join(FolderPosition, JOIN.LEFT_OUTER, on=is_its_folder)
+        .where(condition)
+    )
     rows: Iterator[dict[str, Any]] = query.order_by(Journal.id).dicts().iterator()
     return rows
 
@@ -193,5 +217,6 @@ def _kept(row: dict[str, Any]) -> Kept:
         size=row["size"],
         is_partial=row["is_partial"],
         raw=decompress(row["data"]),
+        special_use=row["special_use"],
         tries=row["tries"] + 1,
     )

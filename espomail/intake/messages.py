@@ -14,6 +14,8 @@ class Position(msgspec.Struct, frozen=True):
     last_uid: int = 0
     # The newest INTERNALDATE so far, aware UTC; None as long as the folder's first messages are still coming.
     last_date: datetime | None = None
+    # What the server says the folder is for (RFC 6154), as `sent`; empty: for nothing; None: not asked yet.
+    special_use: str | None = None
 
     def begin(self, uidvalidity: int, since: date, now: datetime) -> tuple[Self, date | None]:
         """Where to go on, and the day since which messages are wanted; None: all above this position.
@@ -26,14 +28,13 @@ class Position(msgspec.Struct, frozen=True):
             return self, since if self.last_date is None else None
         if self.last_date is not None:
             since = max(since, (min(self.last_date, now) - timedelta(days=1)).date())
-        return type(self)(self.folder, uidvalidity), since
+        return msgspec.structs.replace(self, uidvalidity=uidvalidity, last_uid=0, last_date=None), since
 
     def moved(self, last_uid: int, newest: datetime | None) -> Self:
         """The position once all up to this UID is kept; `newest`: the newest date, if that counts."""
         dates = [one for one in (newest, self.last_date) if one is not None]
-        return type(self)(
-            self.folder, self.uidvalidity, max(self.last_uid, last_uid), max(dates, default=None)
-        )
+        last_date = max(dates, default=None)
+        return msgspec.structs.replace(self, last_uid=max(self.last_uid, last_uid), last_date=last_date)
 
 
 class RawMessage(msgspec.Struct, frozen=True):

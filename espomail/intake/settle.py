@@ -84,6 +84,7 @@ def arrival_of(kept: Kept, reading: Reading, config: Config) -> Arrival:
         reading=reading,
         mailbox=config.mailboxes[kept.mailbox],
         folder=kept.folder,
+        special_use=kept.special_use,
         received_at=kept.received_at,
         size=kept.size,
         is_partial=kept.is_partial,

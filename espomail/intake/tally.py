@@ -1,7 +1,9 @@
 """Counting what a run does with each mailbox."""
 
 from collections import Counter
+from datetime import datetime
 
+from espomail.errors import EspomailError
 from espomail.intake.settle import Failed, Settled
 from espomail.report import MailboxReport
 
@@ -12,12 +14,18 @@ class Tally:
     def __init__(self, mailbox: str) -> None:
         self.mailbox = mailbox
         self.was_tried = False
-        self.error: str | None = None
+        self.troubles: list[str] = []  # of its server or of a folder
+        self.trouble: EspomailError | None = None  # what has ended the visit to it
+        self.next_try_at: datetime | None = None
         self.taken = 0  # messages that were fetched from the server
         self.remaining: dict[str, int] = {}  # folder → messages left for the next run
         self.warnings: list[str] = []
         self._results: Counter[str] = Counter()
         self._cases_created = self._cases_updated = self._auto_replies = 0
+
+    @property
+    def error(self) -> str | None:
+        return "; ".join(self.troubles) or None
 
     def count(self, settled: Settled) -> list[str]:
         """Count one mail; gives what people are to be told of it."""
@@ -49,4 +57,5 @@ class Tally:
             cases_updated=self._cases_updated,
             auto_replies=self._auto_replies,
             remaining=sum(self.remaining.values()),
+            next_try_at=self.next_try_at,
         )

@@ -8,6 +8,7 @@ from espomail.pipeline.auto_detection import detect_auto_replies
 from espomail.pipeline.auto_reply import queue_auto_reply
 from espomail.pipeline.bounces import act_on_bounce
 from espomail.pipeline.distribution import assign
+from espomail.pipeline.drafts import pass_over_drafts
 from espomail.pipeline.duplicates import recognise_duplicate
 from espomail.pipeline.email_to_case import make_or_join_case
 from espomail.pipeline.filters import apply_body_filters, apply_header_filters
@@ -18,6 +19,7 @@ from espomail.pipeline.stream import tell_followers
 from espomail.pipeline.way import Step, Way
 
 STEPS: tuple[Callable[[Way, Desk], Step], ...] = (
+    pass_over_drafts,
     apply_header_filters,
     drop_own_notifications,
     recognise_duplicate,

@@ -58,9 +58,10 @@ class TokenKey(Table):
 
 
 class MailboxState(Table):
-    """How a mailbox fares between runs, so that only changes are told."""
+    """How a mailbox fares between runs: only changes are told, and what fails is tried less often."""
 
     mailbox = TextField(primary_key=True)
+    tried_at = UtcField(null=True)
     failing_since = UtcField(null=True)
     error = TextField(null=True)
     tries = IntegerField(default=0)
@@ -76,6 +77,7 @@ class FolderPosition(Table):
     uidvalidity = IntegerField(null=True)
     last_uid = IntegerField(default=0)
     last_date = UtcField(null=True)
+    special_use = TextField(null=True)  # what the server says the folder is for; null: not asked yet
 
     class Meta:
         primary_key = CompositeKey("mailbox", "folder")

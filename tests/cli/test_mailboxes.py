@@ -93,7 +93,9 @@ def test_status_counts_what_waits_and_what_is_set_aside(office: Office, espomail
     Journal.update(outcome="new").where(Journal.uid == 2).execute()
     (line,) = espomail("mailbox", "status", "--json").json
     assert (line["waiting"], line["quarantined"]) == (1, 1)
-    assert line["positions"] == [{"folder": "INBOX", "uidvalidity": 7, "last_uid": 3, "last_date": None}]
+    assert line["positions"] == [
+        {"folder": "INBOX", "uidvalidity": 7, "last_uid": 3, "last_date": None, "special_use": None}
+    ]
     assert espomail("mailbox", "status", "--fields", "mailbox,positions").rows == [["support", "INBOX:3"]]
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Container, Iterator
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import pytest
 
 from espomail.config.schema import Imap
@@ -228,7 +229,7 @@ def test_folder_that_gets_no_part_of_the_portion_tells_how_much_is_left(server):
         (batch,) = session.new_messages(
             START, since=date(2020, 1, 1), limit=0, max_size=10**6, now=datetime.now(UTC)
         )
-    assert batch == Batch([], START, 3)
+    assert batch == Batch([], msgspec.structs.replace(START, special_use=""), 3)
 
 
 @pytest.mark.parametrize("size", [10**8, 10**12, 2**62, 10**30])

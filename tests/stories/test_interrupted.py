@@ -44,9 +44,9 @@ def decide_badly(arrival, desk):
         os._exit(9)
     return decide_soundly(arrival, desk)
 
-def deliver_late(*arguments):
+def deliver_late(*arguments, **named):
     stall_where("delivering")
-    return deliver_soundly(*arguments)
+    return deliver_soundly(*arguments, **named)
 
 decide.decide, queue.deliver_due = decide_badly, deliver_late
 """

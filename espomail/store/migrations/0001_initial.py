@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-26 07:03.
+# Generated from a schema diff on 2026-11-26 07:25.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -308,6 +308,7 @@ def up(migrator, db):
         uidvalidity = IntegerField(null=True)
         last_uid = IntegerField(default=0)
         last_date = UtcField(null=True)
+        special_use = TextField(null=True)
 
         class Meta:
             database = db
@@ -340,6 +341,7 @@ def up(migrator, db):
 
     class MailboxState(Model):
         mailbox = TextField(primary_key=True)
+        tried_at = UtcField(null=True)
         failing_since = UtcField(null=True)
         error = TextField(null=True)
         tries = IntegerField(default=0)

@@ -1,0 +1,252 @@
+"""Visits to mailboxes on their servers, several at once: each by a thread, which mostly waits.
+
+The threads know nothing of the database. What they bring goes through one bounded queue to the only one who
+writes, and what a server is to be told is asked for the same way.
+"""
+
+import queue
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Self
+
+from msgspec import Struct
+
+from espomail.config.schema import Mailbox
+from espomail.errors import EspomailError, ServerTrouble, WrongConfiguration
+from espomail.intake.after_import import Some, tell_server
+from espomail.intake.connect import Refused
+from espomail.intake.imap import Session, sign_in
+from espomail.intake.messages import Batch, Position
+from espomail.sign_in.secret import secret_for
+
+CONNECTIONS: Final = 8  # at once, while servers answer
+MOST_CONNECTIONS: Final = 64  # once they keep us waiting: a thread that waits costs next to nothing
+MOST_AT_ONE_SERVER: Final = 8
+MOST_QUEUED: Final = 4  # events; a batch may have some megabytes
+IDLE_S: Final = 0.25  # nothing was brought for so long: servers keep us waiting
+SHORTEST_VISIT_S: Final = 10  # what any mailbox may take, however many are waiting
+
+
+class Brought(Struct, frozen=True):
+    """Messages of a folder, to be kept."""
+
+    mailbox: Mailbox
+    batch: Batch
+
+
+class FolderFailed(Struct, frozen=True):
+    """The server has refused a folder; the others of its mailbox are read all the same."""
+
+    mailbox: Mailbox
+    trouble: Refused
+
+
+class Asked(Struct, frozen=True):
+    """All is brought; what is the server to be told of the messages that are safe? `answer` must be put."""
+
+    mailbox: Mailbox
+    answer: "queue.SimpleQueue[Sequence[Some]]"
+
+
+class Told(Struct, frozen=True):
+    """The server was told this."""
+
+    some: Some
+
+
+class Left(Struct, frozen=True):
+    """The visit is over; what went wrong, if anything did."""
+
+    mailbox: Mailbox
+    trouble: EspomailError | None
+
+
+Event = Brought | FolderFailed | Asked | Told | Left
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What all visits of a run have in common. Moments are of the monotonic clock, in seconds."""
+
+    positions: Mapping[tuple[str, str], Position]  # by mailbox and folder
+    known: Mapping[tuple[str, str], frozenset[int]]  # UIDs above the position that are kept already
+    limit: int | None  # messages a mailbox, under its own portion
+    now: datetime
+    over_at: float  # no visit begins after this, and none goes on with another batch
+    is_dry_run: bool
+
+
+class _Gone(Struct, frozen=True):
+    """A thread has ended; `fault` is a fault of the program."""
+
+    fault: BaseException | None
+
+
+class _Stopped(Exception):
+    """Nobody listens any more."""
+
+
+class Visits:
+    """The visits of one run, first come, first served. Use it in a `with`, and go through its `events`."""
+
+    def __init__(self, mailboxes: Sequence[Mailbox], order: Order) -> None:
+        self._order = order
+        self._waiting = deque(mailboxes)
+        self._at_server: Counter[tuple[str, int | None]] = Counter()
+        self._changed = threading.Condition()
+        self._events: queue.Queue[Event | _Gone] = queue.Queue(MOST_QUEUED)
+        self._is_stopped = threading.Event()
+        self._threads = 0
+
+    def __enter__(self) -> Self:
+        for _ in range(min(CONNECTIONS, len(self._waiting))):
+            self._send_one()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._is_stopped.set()  # the threads are daemons, and each ends at its next step
+
+    def events(self, meanwhile: Callable[[], bool]) -> Iterator[Event]:
+        """What happens, in order, until all visits are over or the time is.
+
+        `meanwhile` is called whenever there is nothing to tell, and says whether it had anything to do.
+        """
+        while self._threads:
+            event = self._next_event(meanwhile)
+            if isinstance(event, _Gone):
+                self._threads -= 1
+                if event.fault is not None:
+                    raise event.fault
+            elif event is not None:
+                yield event
+
+    def _next_event(self, meanwhile: Callable[[], bool]) -> Event | _Gone | None:
+        try:
+            return self._events.get_nowait()
+        except queue.Empty:
+            if meanwhile():
+                return None
+        try:
+            return self._events.get(timeout=IDLE_S)
+        except queue.Empty:
+            with self._changed:
+                may_be_of_use = any(self._has_room(mailbox) for mailbox in self._waiting)
+            if may_be_of_use and self._threads < MOST_CONNECTIONS:
+                self._send_one()
+            return None
+
+    # --- in the threads
+
+    def _send_one(self) -> None:
+        self._threads += 1
+        threading.Thread(target=self._visit_one_after_another, daemon=True).start()
+
+    def _visit_one_after_another(self) -> None:
+        fault: BaseException | None = None
+        try:
+            while (mailbox := self._choose()) is not None:
+                try:
+                    self._put(Left(mailbox, self._visit(mailbox)))
+                finally:
+                    self._release(mailbox)
+        except _Stopped:
+            return
+        except BaseException as raised:  # noqa: BLE001  # it is raised again, where the events are used
+            fault = raised
+        self._put(_Gone(fault))
+
+    def _choose(self) -> Mailbox | None:
+        """The next mailbox whose server has room for one more of us; None when time or work is over."""
+        with self._changed:
+            while self._waiting and not self._is_over():
+                for mailbox in self._waiting:
+                    if self._has_room(mailbox):
+                        self._waiting.remove(mailbox)
+                        self._at_server[_server_of(mailbox)] += 1
+                        return mailbox
+                self._changed.wait(timeout=1)
+        return None
+
+    def _release(self, mailbox: Mailbox) -> None:
+        with self._changed:
+            self._at_server[_server_of(mailbox)] -= 1
+            self._changed.notify_all()
+
+    def _has_room(self, mailbox: Mailbox) -> bool:
+        return self._at_server[_server_of(mailbox)] < MOST_AT_ONE_SERVER
+
+    def _is_over(self) -> bool:
+        return self._is_stopped.is_set() or time.monotonic() >= self._order.over_at
+
+    def _deadline(self) -> float:
+        """When a visit that begins now should end, so that all that wait have their share of the time."""
+        now, over_at = time.monotonic(), self._order.over_at
+        share_s = (over_at - now) * CONNECTIONS / (len(self._waiting) + 1)
+        return min(over_at, now + max(SHORTEST_VISIT_S, share_s))
+
+    def _visit(self, mailbox: Mailbox) -> EspomailError | None:
+        deadline = self._deadline()
+        try:
+            secret = secret_for(mailbox.imap, self._order.now)
+            with sign_in(mailbox.imap, secret, deadline=deadline) as session:
+                self._read_folders(mailbox, session, deadline)
+                if mailbox.imap.after_import != "keep" and not self._order.is_dry_run:
+                    self._tell_server(mailbox, session)
+        except (ServerTrouble, WrongConfiguration) as trouble:
+            return trouble
+        return None
+
+    def _read_folders(self, mailbox: Mailbox, session: Session, deadline: float) -> None:
+        left = min(mailbox.imap.portion, self._order.limit or mailbox.imap.portion)
+        for folder in mailbox.imap.folders:
+            try:
+                for batch in session.new_messages(
+                    self._order.positions.get((mailbox.key, folder), Position(folder)),
+                    since=mailbox.imap.fetch_since,
+                    limit=left,
+                    max_size=mailbox.imap.max_size,
+                    now=self._order.now,
+                    known=self._order.known.get((mailbox.key, folder), frozenset()),
+                ):
+                    left -= len(batch.messages)
+                    self._put(Brought(mailbox, batch))
+                    if time.monotonic() > deadline:
+                        break
+            except Refused as trouble:
+                self._put(FolderFailed(mailbox, trouble))
+
+    def _tell_server(self, mailbox: Mailbox, session: Session) -> None:
+        answer: queue.SimpleQueue[Sequence[Some]] = queue.SimpleQueue()
+        self._put(Asked(mailbox, answer))
+        for some in self._wait_for(answer):
+            try:
+                tell_server(mailbox.imap, session, some)
+            except Refused as trouble:
+                self._put(FolderFailed(mailbox, trouble))
+            else:
+                self._put(Told(some))
+
+    def _put(self, event: Event | _Gone) -> None:
+        while not self._is_stopped.is_set():
+            try:
+                return self._events.put(event, timeout=IDLE_S)
+            except queue.Full:
+                continue
+        raise _Stopped
+
+    def _wait_for(self, answer: "queue.SimpleQueue[Sequence[Some]]") -> Sequence[Some]:
+        while not self._is_stopped.is_set():
+            try:
+                return answer.get(timeout=IDLE_S)
+            except queue.Empty:
+                continue
+        raise _Stopped
+
+
+def _server_of(mailbox: Mailbox) -> tuple[str, int | None]:
+    return mailbox.imap.host.lower(), mailbox.imap.port
