@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from espomail.intake.wire import Client
 
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
+GOODBYE_S: Final = 2.0  # nothing depends on it
 FOLDERS_NAMED: Final = 20
 _NO_DATE: Final = datetime.fromtimestamp(0, UTC)
 
@@ -295,7 +296,8 @@ def _number(told: bytes | int) -> int:
 def _leave(client: "Client") -> None:
     """Say goodbye, if the server still listens; that it does not is no trouble any more."""
     try:
-        with told_as_trouble("leaving"):
+        with watched(GOODBYE_S, "leaving") as watch, told_as_trouble("leaving"):
+            watch.over(client._imap)
             client.logout()
     except ServerTrouble:
         shut(client)
