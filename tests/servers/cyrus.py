@@ -114,6 +114,7 @@ class Cyrus(Mailboxes):
                 stdout=output,
                 stderr=output,
                 cwd=self.folder,
+                start_new_session=True,  # at its end it sends the signal to all of its process group
             )
         for port in (self.imap_port, self.imaps_port):
             wait_until(partial(self._is_listening, port), f"Cyrus on port {port}")
