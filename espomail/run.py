@@ -169,6 +169,7 @@ class Run:
     def visit_mailboxes(self, mailboxes: Sequence[Mailbox], *, over_at: float) -> None:
         """Take in what is new. A mailbox's troubles are told in its report and stop no other one."""
         order = Order(
+            config=self.config,
             positions=journal.positions(self.tallies),
             known=journal.known_above_positions(self.tallies),
             limit=self.request.limit,

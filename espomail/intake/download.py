@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 FIRST_BATCH: Final = 25  # messages; each batch may hold twice as many as the one before
 LARGEST_BATCH: Final = 200
+HEADER_FIRST_BYTES: Final = 64 * 1024  # of larger messages the header is asked for first, if that may do
 BYTES_PER_BATCH: Final = 8 * 1024**2
 
 Answer = TypeVar("Answer")
+HeaderWillDo = Callable[[bytes], bool]
+"""Whether a message's header fields tell that the rest of it is not needed."""
 
 
 class Part(NamedTuple):
@@ -37,18 +40,33 @@ class Download:
         self.refusal = ""  # what the server said when it last refused one message
 
     def parts(
-        self, position: Position, uids: Sequence[int], max_size: int, undated: datetime
+        self,
+        position: Position,
+        uids: Sequence[int],
+        max_size: int,
+        undated: datetime,
+        header_will_do: HeaderWillDo | None = None,
     ) -> Iterator[Part]:
-        """These messages, in ascending order; of those over `max_size` bytes the header.
+        """These messages, in ascending order; of those over `max_size` bytes the header alone.
 
-        `undated` is the date of one whose date cannot be read.
+        So it is of other large ones whose header tells that it will do. `undated` is the date of one whose
+        date cannot be read.
         """
         folder, uidvalidity = position.folder, position.uidvalidity or 0
         for run in _ramp(uids):
             about = self._asked(self._client.about, run)
             sizes = {uid: min(one.size, max_size) for uid, one in about.items()}
             for some in _batches(run, sizes, self._affordable_bytes):
-                raws = self._bodies({uid: about[uid].size for uid in some if uid in about}, max_size)
+                asked = {uid: about[uid].size for uid in some if uid in about}
+                too_large = [uid for uid, size in asked.items() if size > max_size]
+                heads = self._headers(too_large)
+                if header_will_do is not None:
+                    large = [uid for uid, size in asked.items() if HEADER_FIRST_BYTES < size <= max_size]
+                    heads |= {uid: raw for uid, raw in self._headers(large).items() if header_will_do(raw)}
+                whole = {
+                    uid: size for uid, size in asked.items() if uid not in heads and uid not in too_large
+                }
+                raws = heads | self._whole(whole)
                 messages = [
                     RawMessage(
                         folder,
@@ -58,9 +76,9 @@ class Download:
                         aware(about[uid].internal_date or undated),
                         raw,
                         about[uid].size,
-                        about[uid].size > max_size,
+                        uid in heads,
                     )
-                    for uid, raw in raws.items()
+                    for uid, raw in sorted(raws.items())
                 ]
                 yield Part(messages, [uid for uid in some if uid not in raws], some[-1])
 
@@ -84,22 +102,26 @@ class Download:
                 raise
             return found
 
-    def _bodies(self, sizes: Mapping[int, int], max_size: int) -> dict[int, bytes]:
-        """The messages of these sizes, by UID; of those that are too large the header."""
-        from espomail.intake.wire import HEADER, MOST_HEADER_BYTES, WHOLE
+    def _headers(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """The header fields of these messages, by UID."""
+        from espomail.intake.wire import HEADER, MOST_HEADER_BYTES
 
-        small = [uid for uid, size in sizes.items() if size <= max_size]
-        large = [uid for uid, size in sizes.items() if size > max_size]
+        return self._asked(
+            lambda some: self._client.bodies(some, HEADER, len(some) * MOST_HEADER_BYTES), uids
+        )
+
+    def _whole(self, sizes: Mapping[int, int]) -> dict[int, bytes]:
+        """The messages of these sizes, by UID."""
+        from espomail.intake.wire import WHOLE
+
         began = time.monotonic()
         raws = self._asked(
-            lambda some: self._client.bodies(some, WHOLE, sum(sizes[uid] for uid in some)), small
+            lambda some: self._client.bodies(some, WHOLE, sum(sizes[uid] for uid in some)), list(sizes)
         )
-        raws |= self._asked(
-            lambda some: self._client.bodies(some, HEADER, len(some) * MOST_HEADER_BYTES), large
-        )
-        took_s = max(time.monotonic() - began, 0.001)
-        self._bytes_per_s = max(SLOWEST_BYTES_PER_S, sum(map(len, raws.values())) / took_s)
-        return {uid: raws[uid] for uid in sizes if uid in raws}
+        if raws:
+            took_s = max(time.monotonic() - began, 0.001)
+            self._bytes_per_s = max(SLOWEST_BYTES_PER_S, sum(map(len, raws.values())) / took_s)
+        return raws
 
     def _affordable_bytes(self) -> int:
         """What a batch may hold and be here before the connection is cut: half a batch is worth nothing."""

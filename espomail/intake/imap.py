@@ -16,7 +16,7 @@ import msgspec
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
 from espomail.intake.connect import Refused, connect, shut, told_as_trouble
-from espomail.intake.download import Download, aware
+from espomail.intake.download import Download, HeaderWillDo, aware
 from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Position, RawMessage
 from espomail.intake.server_folders import server_folders
@@ -74,13 +74,14 @@ class Session:
         max_size: int,
         now: datetime,
         known: Container[int] = (),
+        header_will_do: HeaderWillDo | None = None,
     ) -> Iterator[Batch]:
         """Batches after the position, lowest UID first, `limit` messages at most, and none that are `known`.
 
         The first time, and after the server has given the folder new UIDs, messages are found by date. Each
         batch carries the position that holds once it is kept. Of a message over `max_size` bytes only the
-        header fields are fetched. The position stays below a message that the server withholds; the others
-        are given, and then Refused is raised.
+        header fields are fetched, and of any large one whose header `header_will_do`. The position stays
+        below a message that the server withholds; the others are given, and then Refused is raised.
         """
         folder = position.folder
         with told_as_trouble(f"{self._host}: folder {folder}"):
@@ -100,7 +101,7 @@ class Session:
             elif limit <= 0:
                 yield Batch([], position, len(uids))
             withheld: list[int] = []
-            for part in self._download.parts(begun, uids[: max(0, limit)], max_size, newest):
+            for part in self._download.parts(begun, uids[: max(0, limit)], max_size, newest, header_will_do):
                 newest = max([newest, *(message.internal_date for message in part.messages)])
                 withheld += self._still_there(part.not_given)
                 later = len(uids) - bisect_right(uids, part.last_uid)

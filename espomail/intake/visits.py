@@ -15,12 +15,15 @@ from typing import Final, Self
 
 from msgspec import Struct
 
-from espomail.config.schema import Mailbox
+from espomail.config.schema import Config, Mailbox
 from espomail.errors import EspomailError, ServerTrouble, WrongConfiguration
 from espomail.intake.after_import import Some, tell_server
 from espomail.intake.connect import Refused
+from espomail.intake.download import HeaderWillDo
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.messages import Batch, Position
+from espomail.mail.parse import parse_headers
+from espomail.pipeline.filters import first_match, header_skips
 from espomail.sign_in.secret import secret_for
 
 CONNECTIONS: Final = 8  # at once, while servers answer
@@ -71,6 +74,7 @@ Event = Brought | FolderFailed | Asked | Told | Left
 class Order(Struct, frozen=True, kw_only=True):
     """What all visits of a run have in common. Moments are of the monotonic clock, in seconds."""
 
+    config: Config
     positions: Mapping[tuple[str, str], Position]  # by mailbox and folder
     known: Mapping[tuple[str, str], frozenset[int]]  # UIDs above the position that are kept already
     limit: int | None  # messages a mailbox, under its own portion
@@ -212,6 +216,7 @@ class Visits:
                     max_size=mailbox.imap.max_size,
                     now=self._order.now,
                     known=self._order.known.get((mailbox.key, folder), frozenset()),
+                    header_will_do=self._header_will_do(mailbox),
                 ):
                     left -= len(batch.messages)
                     self._put(Brought(mailbox, batch))
@@ -219,6 +224,13 @@ class Visits:
                         break
             except Refused as trouble:
                 self._put(FolderFailed(mailbox, trouble))
+
+    def _header_will_do(self, mailbox: Mailbox) -> HeaderWillDo | None:
+        """Whether a filter skips a mail by its header fields, so that the rest need not be fetched."""
+        filters = header_skips(mailbox, self._order.config)
+        if not filters:
+            return None
+        return lambda header: first_match(filters, parse_headers(header)) is not None
 
     def _tell_server(self, mailbox: Mailbox, session: Session) -> None:
         answer: queue.SimpleQueue[Sequence[Some]] = queue.SimpleQueue()

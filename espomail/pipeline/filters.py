@@ -1,9 +1,8 @@
 """Filters sift incoming mail: the first that matches wins, skipping before moving before the rest."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from espomail.config.schema import Filter, Mailbox, ToGroupFolder
-from espomail.crm.arrival import Arrival
+from espomail.config.schema import Config, Filter, Mailbox, ToGroupFolder
 from espomail.crm.desk import Desk
 from espomail.mail.message import ParsedMail
 from espomail.pipeline.way import Decision, Step, Way
@@ -14,20 +13,17 @@ BODY_RULE = "body-filters"
 
 def apply_header_filters(way: Way, desk: Desk) -> Step:
     """Skip what a filter on headers alone wants skipped, before anything else is asked."""
-    filters = [
-        one for one in filters_for(way.arrival.mailbox, desk) if is_skip(one) and not looks_at_body(one)
-    ]
-    return _skip_or_go_on(HEADER_RULE, way, filters)
+    return _skip_or_go_on(HEADER_RULE, way, header_skips(way.arrival.mailbox, desk.context.config))
 
 
 def apply_body_filters(way: Way, desk: Desk) -> Step:
     """Skip what a filter on the text wants skipped; else do what the first of the other filters says."""
-    filters = filters_for(way.arrival.mailbox, desk)
+    filters = filters_for(way.arrival.mailbox, desk.context.config)
     skipped = _skip_or_go_on(BODY_RULE, way, [one for one in filters if is_skip(one) and looks_at_body(one)])
     if skipped.decision.ends:
         return skipped
     others = sorted((one for one in filters if not is_skip(one)), key=lambda one: one.action is None)
-    chosen = next((one for one in others if matches(one, way.arrival)), None)
+    chosen = first_match(others, way.arrival.parsed)
     if chosen is None:
         return Step(Decision(BODY_RULE, "no filter matches"), _in_mailbox_folder(way))
     folder = chosen.action.group_folder if isinstance(chosen.action, ToGroupFolder) else None
@@ -38,9 +34,19 @@ def apply_body_filters(way: Way, desk: Desk) -> Step:
     )
 
 
-def filters_for(mailbox: Mailbox, desk: Desk) -> list[Filter]:
+def filters_for(mailbox: Mailbox, config: Config) -> list[Filter]:
     """The global filters and the mailbox's own, in the order of the configuration."""
-    return [one for one in desk.context.config.filters if one.mailbox in (None, mailbox.key)]
+    return [one for one in config.filters if one.mailbox in (None, mailbox.key)]
+
+
+def header_skips(mailbox: Mailbox, config: Config) -> list[Filter]:
+    """Those that skip mail by its header fields alone: its body need not be fetched."""
+    return [one for one in filters_for(mailbox, config) if is_skip(one) and not looks_at_body(one)]
+
+
+def first_match(filters: Iterable[Filter], mail: ParsedMail) -> Filter | None:
+    """The first of the filters that matches the mail."""
+    return next((one for one in filters if matches(one, mail)), None)
 
 
 def is_skip(one: Filter) -> bool:
@@ -51,11 +57,9 @@ def looks_at_body(one: Filter) -> bool:
     return bool(one.body_contains or one.body_contains_all)
 
 
-def matches(one: Filter, arrival: Arrival) -> bool:
+def matches(one: Filter, mail: ParsedMail) -> bool:
     """Whether all given fields of the filter match. A filter with no field never matches."""
-    given = [
-        answer for answer in (question(one, arrival.parsed) for question in QUESTIONS) if answer is not None
-    ]
+    given = [answer for question in QUESTIONS if (answer := question(one, mail)) is not None]
     return bool(given) and all(given)
 
 
@@ -77,13 +81,12 @@ def matches_wildcard(pattern: str, text: str) -> bool:
     return True
 
 
-def _skip_or_go_on(rule: str, way: Way, filters: Iterable[Filter]) -> Step:
-    tried = 0
-    for one in filters:
-        tried += 1
-        if matches(one, way.arrival):
-            return Step(Decision(rule, f"filter {one.name} skips it", ends="skipped"), way)
-    return Step(Decision(rule, f"none of {tried} filters skips it" if tried else "no filter to ask"), way)
+def _skip_or_go_on(rule: str, way: Way, filters: Sequence[Filter]) -> Step:
+    skipping = first_match(filters, way.arrival.parsed)
+    if skipping is not None:
+        return Step(Decision(rule, f"filter {skipping.name} skips it", ends="skipped"), way)
+    because = f"none of {len(filters)} filters skips it" if filters else "no filter to ask"
+    return Step(Decision(rule, because), way)
 
 
 def _in_mailbox_folder(way: Way) -> Way:
