@@ -12,7 +12,7 @@ from espomail import run
 from espomail.config.load import load
 from espomail.intake import imap as imap_module
 from espomail.operations.reconcile import reconcile
-from espomail.report import FetchRequest, MailboxReport
+from espomail.report import FetchReport, FetchRequest, MailboxReport
 from espomail.store.connection import close_database, open_database
 from espomail.store.models import Case, Email, Journal
 from tests.office import mail
@@ -73,7 +73,7 @@ class Desk:
         self.config = folder / "config.yaml"
         self.configure()
 
-    def configure(self, *, security: str = "none", after_import: str = "keep") -> None:
+    def configure(self, *, security: str = "none", after_import: str = "keep", more: str = "") -> None:
         encrypted = security != "none"
         text = CONFIG.format(
             host="localhost" if encrypted else HOST,
@@ -84,15 +84,20 @@ class Desk:
             password=PASSWORD,
             after_import=after_import,
         )
-        self.config.write_text(text)
+        self.config.write_text(text + more)
         self.config.chmod(0o600)
 
     def fetch(self, fault: Fault | None = None, *, budget_s: float = 30) -> MailboxReport:
-        """One run over this network."""
+        """One run over this network; how the mailbox has fared."""
+        return self.run(fault, budget_s=budget_s).mailboxes[0]
+
+    def run(
+        self, fault: Fault | None = None, *, budget_s: float = 30, later: timedelta = timedelta()
+    ) -> FetchReport:
+        """One run over this network, now or later."""
         self.proxy.fault = fault
         request = FetchRequest(mailboxes=("support",), budget_s=budget_s)
-        (report,) = run.fetch(load(self.config), request).mailboxes
-        return report
+        return run.fetch(load(self.config), request, clock=lambda: datetime.now(UTC) + later)
 
     def fetch_over_bad_network(self, fault: Fault) -> str:
         """One run that meets the fault, ends in time, and tells of it in one line, which is given."""
