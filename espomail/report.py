@@ -53,6 +53,15 @@ class OutboxReport(Struct, frozen=True, kw_only=True):
     waiting: int = 0
     in_doubt: int = 0
 
+    def and_later(self, later: "OutboxReport") -> "OutboxReport":
+        """Both rounds of deliveries together."""
+        return OutboxReport(
+            sent=self.sent + later.sent,
+            failed=self.failed + later.failed,
+            waiting=later.waiting,
+            in_doubt=self.in_doubt + later.in_doubt,
+        )
+
 
 class FlushReport(Struct, frozen=True, kw_only=True):
     """One round of deliveries. `news` are lines for people, for stderr."""

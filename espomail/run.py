@@ -3,7 +3,7 @@
 import gc
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +34,8 @@ from espomail.store.connection import close_database, damage, open_database
 
 Clock = Callable[[], datetime]
 
-READING_SHARE = 0.8  # of a run's time, at most: answers are to go out, too
+READING_SHARE = 0.8  # of a run's time, at most: answers are to go out, too,
+SENDING_SHARE = 0.2  # and those that wait go first, however silent the mailboxes' servers are
 MOST_IN_HAND = 2  # batches that are kept and not decided yet
 NEVER = datetime.fromtimestamp(0, UTC)
 SAVING_S = 60  # for copies into Sent folders, where there is no budget
@@ -119,7 +120,8 @@ class Run:
         self.tallies = {mailbox.key: Tally(mailbox.key) for mailbox in chosen}
         self.news: list[str] = []
         self.has_trouble = False
-        self.smtp_troubles: Mapping[str, str | None] = {}
+        self.outbox = OutboxReport()
+        self.smtp_troubles: dict[str, str | None] = {}
         self.previewed: list[Kept] = []
         self.in_hand: deque[tuple[list[Kept], Callable[[], Sequence[Reading | Unreadable]]]] = deque()
 
@@ -132,14 +134,15 @@ class Run:
         if not self.request.is_dry_run:
             after_import.forget_kept(self.chosen)
             self.settle_left_over()
+            self.deliver(deadline=began + SENDING_SHARE * self.request.budget_s)
         self.visit_mailboxes(self.due(), over_at=began + READING_SHARE * self.request.budget_s)
         if self.request.is_dry_run:
             self.preview()
             self.news += [f"mailbox {key}: {box.error}" for key, box in self.tallies.items() if box.error]
-            return self.report(OutboxReport(), time.monotonic() - began)
-        outbox = self.deliver() if self.request.sends else OutboxReport(waiting=queue.waiting())
-        self.tell()
-        return self.report(outbox, time.monotonic() - began)
+        else:
+            self.deliver(deadline=self.over_at)
+            self.tell()
+        return self.report(time.monotonic() - began)
 
     def due(self) -> list[Mailbox]:
         """The mailboxes that are not to wait, first those whose last turn is longest ago.
@@ -240,13 +243,16 @@ class Run:
         for settled in preview([*left, *self.previewed], self.context):
             self.count(settled)
 
-    def deliver(self) -> OutboxReport:
-        """Send what is due."""
-        delivered = queue.deliver_due(self.config, self.clock, deadline=self.over_at)
-        self.smtp_troubles = delivered.troubles
+    def deliver(self, *, deadline: float) -> None:
+        """Send what is due: first of all what waits, and last of all what this run has made."""
+        if not self.request.sends:
+            self.outbox = OutboxReport(waiting=queue.waiting())
+            return
+        delivered = queue.deliver_due(self.config, self.clock, deadline=deadline)
+        self.outbox = self.outbox.and_later(delivered.outbox)
+        self.smtp_troubles |= delivered.troubles
         self.news += delivered.news
-        self.news += save_sent(self.config, self.clock, deadline=self.over_at)
-        return delivered.outbox
+        self.news += save_sent(self.config, self.clock, deadline=deadline)
 
     def tell(self) -> None:
         """Gather what people are to hear, and remember that they have: last of all, since runs get killed."""
@@ -269,11 +275,11 @@ class Run:
     def is_over(self) -> bool:
         return time.monotonic() > self.over_at
 
-    def report(self, outbox: OutboxReport, seconds: float) -> FetchReport:
+    def report(self, seconds: float) -> FetchReport:
         warned = any(tally.warnings for tally in self.tallies.values())
         return FetchReport(
             mailboxes=tuple(tally.report() for tally in self.tallies.values()),
-            outbox=outbox,
+            outbox=self.outbox,
             seconds=round(seconds, 3),
             news=tuple(self.news),
             has_trouble=self.has_trouble or warned,

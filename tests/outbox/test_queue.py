@@ -12,6 +12,7 @@ import pytest
 from espomail import run
 from espomail.config.load import load
 from espomail.crm import outgoing
+from espomail.intake import imap
 from espomail.outbox import queue, smtp
 from espomail.outbox.copies import MOST_TRIES
 from espomail.outbox.queue import Delivered
@@ -21,6 +22,7 @@ from espomail.store.changes import change
 from espomail.store.models import Email, Note, Outbox, SentCopy
 from tests.office import CONFIG, NOW, Office, mail
 from tests.servers.ports import HOST, free_port
+from tests.servers.scripted_imap import SILENCE, ScriptedImap
 from tests.servers.scripted_smtp import DRIP, DROP, ScriptedSmtp
 
 MINUTE = timedelta(minutes=1)
@@ -371,3 +373,15 @@ def test_copy_of_what_a_shared_server_sent_goes_to_the_mailbox_of_that_server(po
     post.receive(mail("Price?", to="sales@example.com"), mailbox="sales")
     post.deliver()
     assert post.rows(SentCopy, "mailbox") == ["support"]
+
+
+def test_silent_imap_server_keeps_no_mail_waiting(post: Post, monkeypatch: pytest.MonkeyPatch):
+    """Run after run its silence takes all the time there is."""
+    monkeypatch.setattr(imap, "GRACE_S", 1)
+    with ScriptedImap() as silent:
+        silent.answers("GREETING", SILENCE)
+        post.configure(("port: 1, security: none", f"port: {silent.port}, security: none"))
+        post.receive(mail())
+        report = run.fetch(load(post.path), FetchRequest(budget_s=1), clock=lambda: NOW)
+    assert report.mailboxes[0].ok is False
+    assert report.outbox.sent == 1
