@@ -19,7 +19,7 @@ from espomail.intake.connect import Refused, connect, shut, told_as_trouble
 from espomail.intake.download import Download, HeaderWillDo, aware
 from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Position, RawMessage
-from espomail.intake.server_folders import server_folders
+from espomail.intake.server_folders import has_folder, need_folder, server_folders
 from espomail.reach import SILENCE_S, clean, watched
 from espomail.sign_in.token import Token
 
@@ -153,8 +153,7 @@ class Session:
     def move(self, folder: str, uidvalidity: int, uids: Sequence[int], target: str) -> None:
         """Move messages to another folder, which is made where it is missing."""
         with self._changing(folder, uidvalidity, f"moving to {target}"):
-            if not self._client.folder_exists(target):
-                self._client.create_folder(target)
+            need_folder(self._client, self._host, target)
             if self._client.has_capability("MOVE"):
                 self._client.move(uids, target)
                 return
@@ -171,14 +170,13 @@ class Session:
     def append(self, folder: str, raw: bytes, at: datetime) -> None:
         """Put a copy of what was sent into a folder, as read."""
         with told_as_trouble(f"{self._host}: saving in {folder}"):
-            if not self._client.folder_exists(folder):
-                self._client.create_folder(folder)
+            need_folder(self._client, self._host, folder)
             self._client.append(folder, raw, [rb"\Seen"], at)
 
     def holds(self, folder: str, message_id: str) -> bool:
         """Whether there is a message with this Message-ID in the folder."""
         with told_as_trouble(f"{self._host}: looking into {folder}"):
-            if not self._client.folder_exists(folder):
+            if not has_folder(self._client, folder):
                 return False
             self._client.select_folder(folder, readonly=True)
             return bool(self._found(["HEADER", "Message-ID", message_id]))

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from espomail.intake.connect import told_as_trouble
+from espomail.intake.connect import Refused, told_as_trouble
+from espomail.reach import clean
 
 if TYPE_CHECKING:
     from espomail.intake.wire import Client
@@ -33,6 +34,37 @@ def server_folders(client: "Client", host: str) -> list[ServerFolder]:
         ServerFolder(name, next((use for use in SPECIAL_USES if use in words), None), not words & NO_MAIL)
         for name, words in sorted(flags.items())
     ]
+
+
+def has_folder(client: "Client", folder: str) -> bool:
+    """Whether there is such a folder, and not only as the way to others. May raise what imapclient does."""
+    return any(not _words(told) & NO_MAIL for told, _, _ in client.list_folders("", folder))
+
+
+def need_folder(client: "Client", host: str, folder: str) -> None:
+    """Make the folder where it is missing.
+
+    Raises Refused where it cannot be made; may raise what imapclient does.
+    """
+    from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
+
+    if has_folder(client, folder):
+        return
+    try:
+        client.create_folder(folder)
+    except IMAPClientAbortError:
+        raise
+    except IMAPClientError as refused:
+        prefix = _prefix(client)
+        hint = "" if folder.startswith(prefix) else f"; names of folders begin with {prefix} on this server"
+        said = f"{host}: folder {folder} is missing and cannot be made: {clean(refused)}{hint}"
+        raise Refused(said) from refused
+
+
+def _prefix(client: "Client") -> str:
+    """What the names of a user's own folders begin with (RFC 2342)."""
+    own = client.namespace().personal if client.has_capability("NAMESPACE") else None
+    return str(own[0][0]) if own else ""
 
 
 def _words(flags: Iterable[bytes]) -> frozenset[str]:

@@ -336,6 +336,32 @@ def test_messages_are_marked_moved_and_deleted_one_by_one(mailboxes, user, imap)
     assert mailboxes.messages(user, mailboxes.name("Done")) == [mail("1")]
 
 
+def test_folder_that_is_only_the_way_to_another_is_made_before_mail_is_moved_there(mailboxes, user, imap):
+    mailboxes.command(user, "create", mailboxes.name("Done", "Old"))
+    mailboxes.deliver(user, mail("One"))
+    uidvalidity = fetched(imap)[1].uidvalidity
+    with sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session:
+        session.move("INBOX", uidvalidity, [1], mailboxes.name("Done"))
+    assert mailboxes.messages(user, mailboxes.name("Done")) == [mail("One")]
+
+
+def test_folder_that_cannot_be_made_is_told_with_how_folders_are_named(cyrus, user):
+    cyrus.add_user(user)
+    imap = Imap(
+        host=HOST,
+        port=cyrus.imap_port,
+        security="none",
+        username=user,
+        fetch_since=LONG_AGO,
+        place="mailboxes.m.imap",
+    )
+    with (
+        pytest.raises(ServerTrouble, match=r"Permission denied; names of folders begin with INBOX\. on this"),
+        sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session,
+    ):
+        session.append("Sent", mail("One"), datetime.now(UTC))
+
+
 def test_nothing_is_changed_in_a_folder_that_has_new_uids(mailboxes, user, imap):
     mailboxes.deliver(user, mail("One"))
     with (
