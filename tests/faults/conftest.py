@@ -21,6 +21,8 @@ from tests.servers.mailboxes import PASSWORD, Mailboxes
 from tests.servers.ports import HOST
 from tests.servers.proxy import Fault, Proxy, Then
 
+pytest.register_assert_rewrite("tests.faults.crashing_desk")  # it asserts what its tests do
+
 CONFIG = """
 organisation: {{name: Example Ltd, domains: [example.com]}}
 teams: {{support: {{}}}}
