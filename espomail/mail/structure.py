@@ -6,13 +6,13 @@ or wrong is guessed from the text, so that no recursion and no quadratic time is
 
 import re
 from collections.abc import Iterator, Sequence
-from email.feedparser import FeedParser
 from email.message import Message
 from email.policy import compat32
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from espomail.mail import defects, headers, params, skeleton
 from espomail.mail.headers import Field
+from espomail.mail.part_parser import PartParser
 
 _DEEPEST: Final = 100
 _DEEPEST_IN_LARGE: Final = 20  # each line of a part is compared with the boundary of every level around it
@@ -171,13 +171,13 @@ def _opened(message: PartMessage, body: bytes) -> PartMessage:
         part.source = body if shown is not None else None
         return part
 
-    parser: FeedParser[Any] = FeedParser(factory, policy=compat32)
+    parser = PartParser(factory, policy=compat32)
     head = "".join(f"{name}: {value}\n" for name, value in message.raw_items())
     parser.feed(f"{head}\n")
     lines = _BLANK_BEFORE_COLON.sub(rb"\1:", body if shown is None else shown)
     for chunk in _chunks(lines):
         parser.feed(chunk)
-    opened: PartMessage = parser.close()
+    opened = cast(PartMessage, parser.close())
     for child in _walk(opened):
         child.depth += message.depth
     return opened

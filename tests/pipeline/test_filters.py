@@ -90,3 +90,9 @@ def test_star_is_the_only_wildcard_and_the_whole_value_must_match(pattern, text,
 
 def test_pattern_full_of_stars_is_answered_at_once():
     assert not matches_wildcard("*a" * 1000 + "b", "a" * 100_000)
+
+
+def test_draft_is_no_mail_yet(office):
+    office.receive(mail("Half an ans"), folder="INBOX.Drafts")
+    assert office.rows(Journal, "outcome", "because") == [("skipped", "folder INBOX.Drafts holds drafts")]
+    assert office.rows(Email) == []
