@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from benchmarks.intake import timed
+from benchmarks.one_thread import stay_in_this_thread
 from tests.office import mail
 from tests.servers.dovecot import Dovecot
 from tests.servers.ports import HOST
@@ -151,27 +152,17 @@ def profile(dovecot: Dovecot, folder: Path, mailboxes: int) -> None:
     """Where the time of the threads goes, one after another: a profiler sees but one."""
     from espomail import run
     from espomail.config.load import load
-    from espomail.intake import visits
     from espomail.report import FetchRequest
 
     espomail(dovecot, folder, "none", mailboxes)
     loaded = load(folder / "config.yaml")
     run.fetch(loaded, FetchRequest())
-    visits.threading.Thread = _Here  # type: ignore[misc, assignment]
-    visits.MOST_QUEUED = 10_000  # type: ignore[misc]
+    stay_in_this_thread()
     profiler = cProfile.Profile()
     began = time.monotonic()
     profiler.runcall(run.fetch, loaded, FetchRequest())
     print(f"\none run under the profiler, one mailbox after another: {time.monotonic() - began:.2f} s")
     pstats.Stats(profiler).sort_stats("cumulative").print_stats(45)
-
-
-class _Here:
-    def __init__(self, target: object, **_more: object) -> None:
-        self.target = target
-
-    def start(self) -> None:
-        self.target()  # type: ignore[operator]
 
 
 if __name__ == "__main__":

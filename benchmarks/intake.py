@@ -18,10 +18,10 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from contextlib import nullcontext
 from pathlib import Path
 
 from benchmarks.mails import generate
+from benchmarks.one_thread import stay_in_this_thread
 from tests.servers.dovecot import Dovecot
 from tests.servers.ports import HOST
 
@@ -172,13 +172,9 @@ Row = tuple[int, int, float, float, dict[Function, tuple[int, int, float, float]
 
 def profile(dovecot: Dovecot, folder: Path) -> None:
     """One intake in this process and in one thread, and where its time goes."""
-    from espomail import run
     from espomail.cli.main import main as program
-    from espomail.intake import reader
 
-    # The profiler sees one thread of one process only.
-    setattr(run, "ahead", nullcontext)  # noqa: B010
-    setattr(reader, "WORTH_A_PROCESS", sys.maxsize)  # noqa: B010
+    stay_in_this_thread()
     profiler = cProfile.Profile()
     profiler.runcall(program, espomail(dovecot, folder)[1:])
     rows: dict[Function, Row] = pstats.Stats(profiler).stats  # type: ignore[attr-defined]

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 from msgspec import Struct
 from peewee import fn
 
+from espomail.config.choice import mailboxes_named
 from espomail.config.schema import Config, Mailbox, MoveTo
 from espomail.config.sending import sending_mailbox
 from espomail.config.show import shown
-from espomail.crm.access import Access, no_such
+from espomail.crm.access import Access
 from espomail.store.models import FolderPosition, Journal, MailboxState
 from espomail.store.read import rows_of, tuples_of
 
@@ -111,10 +112,8 @@ def page(config: Config, key: str) -> MailboxPage:
 
 
 def mailbox_of(config: Config, key: str) -> Mailbox:
-    """The mailbox of that key. Raises NotFound where there is none."""
-    if key not in config.mailboxes:
-        raise no_such("mailbox", key)
-    return config.mailboxes[key]
+    """The mailbox of that key. Raises NotFound, which tells which there are."""
+    return mailboxes_named(config, [key])[0]
 
 
 def visible(access: Access) -> list[Mailbox]:

@@ -20,6 +20,7 @@ from espomail.config.zones import zone
 from espomail.crm.context import Context
 from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.intake import journal
+from espomail.intake.connect import Refused
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.left_over import settle_left_over
 from espomail.intake.lock import run_lock
@@ -99,9 +100,12 @@ class _Comparison:
                     mailbox.imap, secret_for(mailbox.imap, self.context.now), deadline=deadline
                 ) as session:
                     for folder in mailbox.imap.folders:
-                        if fetches_missing:
-                            fetched += self._fetch_missing(mailbox, folder, session)
-                        differences += _differences(mailbox, folder, session)
+                        try:
+                            if fetches_missing:
+                                fetched += self._fetch_missing(mailbox, folder, session)
+                            differences += _differences(mailbox, folder, session)
+                        except Refused as trouble:
+                            troubles.append(f"mailbox {mailbox.key}: {trouble}")
             except (ServerTrouble, WrongConfiguration) as trouble:
                 troubles.append(f"mailbox {mailbox.key}: {trouble}")
             if fetches_missing:

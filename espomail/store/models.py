@@ -371,7 +371,7 @@ class Note(Numbered):
 
 
 class Notification(Numbered):
-    """What one user is told, once for each e-mail."""
+    """What one user is told: of an e-mail, of a note, or of a note that tells of an e-mail."""
 
     user = TextField()
     type = TextField()  # the note's type, or "email"

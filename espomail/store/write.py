@@ -55,9 +55,10 @@ def columns_of(model: type[Table]) -> Columns:
 
 
 def apply(changes: Iterable[Change]) -> None:
-    """Write the changes, in the order in which tables depend on each other. The caller holds the transaction.
+    """Write the changes by table: first what is added, then what is set, last what is removed.
 
-    Later changes of one row win over earlier ones, and are folded into the row when it is new itself.
+    So rows may point at each other, in whatever order they were decided. Later changes of one row win over
+    earlier ones, and are folded into the row when it is new itself. The caller holds the transaction.
     """
     for sql, parameters in statements(changes):
         with wrapper:  # executemany is the driver's own, but its errors are to be peewee's

@@ -113,3 +113,12 @@ def test_mailbox_that_cannot_be_reached_is_told(read: Desk):
 
 def test_mailbox_that_is_not_configured_is_refused(desk: Desk):
     assert desk.espomail.run("reconcile", "nobody").exit_code == 66
+
+
+def test_folder_that_the_server_refuses_keeps_no_other_back(read: Desk):
+    forget(read, 2)
+    read.configure(("fetch_since: 2026-01-01", "fetch_since: 2026-01-01\n      folders: [Nowhere, INBOX]"))
+    ended = read.espomail.run("reconcile")
+    assert ended.exit_code == 1
+    assert "Nowhere" in ended.stderr
+    assert ended.stdout == f"support\tINBOX\t2\t{NEVER}\n"
