@@ -76,7 +76,7 @@ def test_servers_and_settings_are_for_administrators(
 @pytest.mark.parametrize("verb", ["show", "folders", "test", "reset"])
 def test_mailbox_that_is_not_there_is_told(office: Office, espomail: Program, verb: str) -> None:
     said = espomail("mailbox", verb, "sales")
-    assert (said.code, said.err) == (66, "espomail: error: there is no mailbox sales\n")
+    assert (said.code, said.err) == (66, 'espomail: error: there is no mailbox "sales"; there are: support\n')
 
 
 @pytest.mark.parametrize("form", ["json", "table", "tsv"])
