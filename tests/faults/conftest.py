@@ -46,7 +46,7 @@ mailboxes:
 """
 
 PATIENCES_S = (0.4, 2.0, 8.0)  # a busy machine may need more time to come to the fault at all
-SLACK_S = 5.0  # how late a run may end on a busy machine; each time-out of the program's own is longer
+SLACK_S = 10.0  # how late a run may end on a busy machine; each time-out of the program's own is longer
 OVER = "the run was over"
 
 # What a mail may look like to somebody who reads an answer of IMAP carelessly.

@@ -128,7 +128,7 @@ def test_what_was_not_asked_for_is_passed_over(desk: Desk, place: str):
 def test_goodbye_that_goes_wrong_is_no_trouble_and_costs_no_time(desk: Desk, then: Then):
     began = time.monotonic()
     report = desk.fetch(Fault(then, asked=b"LOGOUT", saying=b"\xff\xfe* BYE\r"))
-    assert time.monotonic() - began < 2 * SLACK_S
+    assert time.monotonic() - began < SLACK_S
     assert desk.proxy.faults_met == 1
     assert (report.ok, report.fetched) == (True, len(MAILS))
     desk.assert_each_is_here_once()
