@@ -1,20 +1,17 @@
 """An outgoing message as bytes: RFC 5322 and MIME, CRLF, ASCII in every header line, nothing injected.
 
-The headers are written here, and not by the standard library's policies, since those fold Message-IDs and
-refuse what a correspondent's name may hold; the MIME parts are the library's.
+It is written here, and not by the standard library's policies, since those fold Message-IDs and refuse what
+a correspondent's name may hold; the encodings are the library's.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from email.charset import QP, Charset
+from email import quoprimime
 from email.header import Header
-from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
-from email.policy import SMTP
 from email.utils import format_datetime
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 
@@ -78,14 +75,14 @@ def trimmed_references(references: Iterable[str]) -> tuple[str, ...]:
 
 def _body(outgoing: Outgoing) -> bytes:
     """The MIME part with its own header lines, ready to stand under ours."""
-    part: MIMEText | MIMEMultipart = _text_part(outgoing.text, "plain")
-    if outgoing.html is not None:
-        part = MIMEMultipart("alternative", _boundary(outgoing), policy=SMTP)
-        for alternative in (_text_part(outgoing.text, "plain"), _text_part(outgoing.html, "html")):
-            del alternative["MIME-Version"]
-            part.attach(alternative)
-    del part["MIME-Version"]
-    return part.as_bytes(policy=SMTP)
+    text = _text_part(outgoing.text, "plain")
+    if outgoing.html is None:
+        return text
+    boundary = _boundary(outgoing)
+    head = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'.encode()
+    parts = (text, _text_part(outgoing.html, "html"))
+    separator = f"\r\n--{boundary}".encode()
+    return head + b"".join(separator + b"\r\n" + part for part in parts) + separator + b"--\r\n"
 
 
 def _boundary(outgoing: Outgoing) -> str:
@@ -93,14 +90,15 @@ def _boundary(outgoing: Outgoing) -> str:
     return f"=_{hashlib.sha256(seed.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
-def _text_part(text: str, subtype: str) -> MIMEText:
+def _text_part(text: str, subtype: str) -> bytes:
     text = _scrubbed_text(text)
     if text.isascii() and max(map(len, text.split("\n"))) <= _LONGEST_LINE_BYTES:
-        return MIMEText(text, subtype, "us-ascii", policy=SMTP)
-    charset = Charset("utf-8")
-    charset.body_encoding = QP
-    # The annotation of the library knows only names of charsets; its code and documentation take a Charset.
-    return MIMEText(text, subtype, cast(str, charset), policy=SMTP)
+        charset, encoding, body = "us-ascii", "7bit", text.replace("\n", "\r\n")
+    else:
+        charset, encoding = "utf-8", "quoted-printable"
+        body = quoprimime.body_encode(text.encode().decode("latin-1"), maxlinelen=76, eol="\r\n")
+    head = f'Content-Type: text/{subtype}; charset="{charset}"\r\nContent-Transfer-Encoding: {encoding}\r\n'
+    return f"{head}\r\n{body}".encode("ascii")
 
 
 def _scrubbed_text(text: str) -> str:
