@@ -23,6 +23,7 @@ from espomail.intake.messages import Batch
 from espomail.intake.reader import Reader, Unreadable
 from espomail.intake.settle import Pace, Settled, preview, settle_kept
 from espomail.intake.tally import Tally
+from espomail.intake.turns import turns
 from espomail.intake.visits import Asked, Brought, Event, FolderFailed, Left, Order, Told, Visits
 from espomail.mail import templating
 from espomail.mail.reading import Reading
@@ -37,7 +38,6 @@ Clock = Callable[[], datetime]
 READING_SHARE = 0.8  # of a run's time, at most: answers are to go out, too,
 SENDING_SHARE = 0.2  # and those that wait go first, however silent the mailboxes' servers are
 MOST_IN_HAND = 2  # batches that are kept and not decided yet
-NEVER = datetime.fromtimestamp(0, UTC)
 SAVING_S = 60  # for copies into Sent folders, where there is no budget
 
 
@@ -135,7 +135,7 @@ class Run:
             after_import.forget_kept(self.chosen)
             self.settle_left_over()
             self.deliver(deadline=began + SENDING_SHARE * self.request.budget_s)
-        self.visit_mailboxes(self.due(), over_at=began + READING_SHARE * self.request.budget_s)
+        self.visit_mailboxes(over_at=began + READING_SHARE * self.request.budget_s)
         if self.request.is_dry_run:
             self.preview()
             self.news += [f"mailbox {key}: {box.error}" for key, box in self.tallies.items() if box.error]
@@ -144,33 +144,13 @@ class Run:
             self.tell()
         return self.report(time.monotonic() - began)
 
-    def due(self) -> list[Mailbox]:
-        """The mailboxes that are not to wait, first those whose last turn is longest ago.
-
-        One that is named, or whose settings have changed since, waits no longer.
-        """
-        states = health.states(self.tallies)
-        due = []
-        for mailbox in self.chosen:
-            state = states.get(mailbox.key, health.State())
-            waits_until = None if self.request.mailboxes else state.next_try_at
-            if (
-                waits_until is None
-                or waits_until <= self.context.now
-                or self.has_changed_since(mailbox, state)
-            ):
-                due.append(mailbox)
-            else:
-                self.tallies[mailbox.key].next_try_at = waits_until
-        return sorted(due, key=lambda one: states.get(one.key, health.State()).tried_at or NEVER)
-
-    def has_changed_since(self, mailbox: Mailbox, state: health.State) -> bool:
-        """Whether somebody has changed the mailbox's settings, or its password, since its last turn."""
-        files = [file for file in (self.config_file, mailbox.imap.password_file) if file is not None]
-        return state.tried_at is None or any(_changed_at(file) > state.tried_at for file in files)
-
-    def visit_mailboxes(self, mailboxes: Sequence[Mailbox], *, over_at: float) -> None:
+    def visit_mailboxes(self, *, over_at: float) -> None:
         """Take in what is new. A mailbox's troubles are told in its report and stop no other one."""
+        due, waiting = turns(
+            self.chosen, self.config_file, self.context.now, are_named=bool(self.request.mailboxes)
+        )
+        for key, next_try_at in waiting.items():
+            self.tallies[key].next_try_at = next_try_at
         order = Order(
             config=self.config,
             positions=journal.positions(self.tallies),
@@ -180,7 +160,7 @@ class Run:
             over_at=over_at,
             is_dry_run=self.request.is_dry_run,
         )
-        with Visits(mailboxes, order) as visits:
+        with Visits(due, order) as visits:
             for event in visits.events(meanwhile=self.settle_next):
                 self.take(event)
         while self.settle_next():
@@ -320,14 +300,6 @@ def _save_copies(key: str, mailbox: Mailbox | None, clock: Clock, deadline: floa
                     session.append(folder, copy.raw, copy.sent_at)
                 copies.forget(copy)
             some = copies.begin_try(key, clock())
-
-
-def _changed_at(file: Path) -> datetime:
-    """The second in which the file was changed; what is not there has never been."""
-    try:
-        return datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
-    except OSError:
-        return NEVER
 
 
 @contextmanager

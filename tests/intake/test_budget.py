@@ -123,3 +123,10 @@ def test_unreachable_server_is_tried_less_and_less_often(sound: ScriptedImap, tm
         (told,) = fetch(tmp_path, {"m": sound}, 5, clock=lambda now=now: now).mailboxes
         waits.append(told.next_try_at - now)
     assert waits == sorted(set(waits))
+
+
+def test_wait_that_a_wrong_clock_has_set_is_not_kept(sound: ScriptedImap, tmp_path: Path):
+    sound.answers("LOGIN", b"{tag} NO [AUTHENTICATIONFAILED] wrong\r\n")
+    fetch(tmp_path, {"m": sound}, 5, clock=lambda: datetime(2040, 1, 1, tzinfo=UTC))
+    sound.answers("LOGIN", b"{tag} OK done\r\n")
+    assert fetch(tmp_path, {"m": sound}, 5).mailboxes[0].ok is True
