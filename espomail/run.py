@@ -169,8 +169,8 @@ class Run:
     def take(self, event: Event) -> None:
         """What a visit has brought."""
         match event:
-            case Brought(mailbox, batch):
-                self.take_in(mailbox, batch)
+            case Brought(mailbox, batch, compressed):
+                self.take_in(mailbox, batch, compressed)
             case FolderFailed(mailbox, trouble):
                 self.tallies[mailbox.key].troubles.append(str(trouble))
             case Asked(mailbox, answer):
@@ -184,7 +184,7 @@ class Run:
                 tally.was_tried, tally.trouble = True, trouble
                 tally.troubles += [str(trouble)] if trouble is not None else []
 
-    def take_in(self, mailbox: Mailbox, batch: Batch) -> None:
+    def take_in(self, mailbox: Mailbox, batch: Batch, compressed: Sequence[bytes]) -> None:
         """Keep a batch, and begin to read it; it is decided while others come in."""
         tally = self.tallies[mailbox.key]
         tally.taken += len(batch.messages)
@@ -194,7 +194,7 @@ class Run:
                 journal.unkept(mailbox.key, one, batch.position.special_use) for one in batch.messages
             ]
         else:
-            kept = journal.keep(mailbox.key, batch.messages, batch.position)
+            kept = journal.keep(mailbox.key, batch.messages, batch.position, compressed)
             self.in_hand.append((kept, self.reader.start(kept, more=batch.remaining)))
         if len(self.in_hand) > MOST_IN_HAND:
             self.settle_next()

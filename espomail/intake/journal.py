@@ -74,12 +74,17 @@ def known_above_positions(mailboxes: Iterable[str]) -> dict[tuple[str, str], fro
     return {place: frozenset(uids) for place, uids in found.items()}
 
 
-def keep(mailbox: str, messages: Sequence[RawMessage], position: Position | None) -> list[Kept]:
+def keep(
+    mailbox: str,
+    messages: Sequence[RawMessage],
+    position: Position | None,
+    compressed: Sequence[bytes] | None = None,
+) -> list[Kept]:
     """Commit raw messages together with the folder's position; gives those that were not there before.
 
-    There is no position (None) for what comes from files.
+    There is no position (None) for what comes from files. `compressed` are the bytes, where they are already.
     """
-    compressed = [compress(message.raw) for message in messages]
+    compressed = [compress(message.raw) for message in messages] if compressed is None else compressed
     kept: list[Kept] = []
     changes: list[Change] = []
     with writing():

@@ -25,6 +25,7 @@ from espomail.intake.messages import Batch, Position
 from espomail.mail.parse import parse_headers
 from espomail.pipeline.filters import first_match, header_skips
 from espomail.sign_in.secret import secret_for
+from espomail.store.compression import compress
 
 CONNECTIONS: Final = 8  # at once, while servers answer
 MOST_CONNECTIONS: Final = 64  # once they keep us waiting: a thread that waits costs next to nothing
@@ -35,10 +36,11 @@ SHORTEST_VISIT_S: Final = 10  # what any mailbox may take, however many are wait
 
 
 class Brought(Struct, frozen=True):
-    """Messages of a folder, to be kept."""
+    """Messages of a folder, to be kept; `compressed` by the thread, which holds nobody up with that."""
 
     mailbox: Mailbox
     batch: Batch
+    compressed: list[bytes]
 
 
 class FolderFailed(Struct, frozen=True):
@@ -219,7 +221,7 @@ class Visits:
                     header_will_do=self._header_will_do(mailbox),
                 ):
                     left -= len(batch.messages)
-                    self._put(Brought(mailbox, batch))
+                    self._put(Brought(mailbox, batch, [compress(message.raw) for message in batch.messages]))
                     if time.monotonic() > deadline:
                         break
             except Refused as trouble:
