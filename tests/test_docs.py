@@ -13,8 +13,8 @@ import pytest
 from espomail import errors
 from espomail.cli.invocation import Invocation
 from espomail.cli.main import espomail
-from espomail.outbox.outcome import WAITS
 from espomail.outbox.queue import BY_PROGRAM_GIVEN_UP_AFTER, GIVEN_UP_AFTER
+from espomail.outbox.waits import WAITS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -289,9 +289,15 @@ class Desk:
     # --- auto-replies
 
     def auto_replies(self, limit: Limit, **to: str) -> int:
-        """How many were queued in the limit's window, to an `address`, to a `domain`, or altogether."""
-        since = self.context.now - limit.window
-        return sum(row["queued_at"] > since for row in self._mirror.where(AutoReplySent, **to))
+        """How many were queued in the limit's window, to an `address`, to a `domain`, or altogether.
+
+        What a clock that is right again has dated ahead counts for as long as anything does: no longer, or
+        nobody would be answered until that day, and no less, or setting it back could begin a loop.
+        """
+        now = self.context.now
+        return sum(
+            abs(now - row["queued_at"]) < limit.window for row in self._mirror.where(AutoReplySent, **to)
+        )
 
     def _names(self, column: str, model: type[Table], **where: object) -> frozenset[str]:
         return frozenset(row[column] for row in self._mirror.where(model, **where))

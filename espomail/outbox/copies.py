@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from espomail.outbox.messages import raw_of
-from espomail.outbox.outcome import next_try
+from espomail.outbox.waits import is_due, next_try
 from espomail.store import write
 from espomail.store.changes import change, remove
 from espomail.store.connection import writing
@@ -36,14 +36,14 @@ class Copy(msgspec.Struct, frozen=True):
 
 def mailboxes_with_copies(now: datetime) -> list[str]:
     """The mailboxes of whose Sent folders some are due."""
-    query = SentCopy.select(SentCopy.mailbox).where(SentCopy.next_try_at <= now).distinct()
+    query = SentCopy.select(SentCopy.mailbox).where(is_due(SentCopy.next_try_at, now)).distinct()
     return [key for (key,) in tuples_of(query.order_by(SentCopy.mailbox))]
 
 
 def begin_try(mailbox: str, now: datetime) -> list[Copy]:
     """Some of what is due, another try of which is counted."""
     query = SentCopy.select(SentCopy, Outbox.email, Outbox.sent_at, Email.message_id).join(Outbox).join(Email)
-    due = query.where(SentCopy.mailbox == mailbox, SentCopy.next_try_at <= now)
+    due = query.where(SentCopy.mailbox == mailbox, is_due(SentCopy.next_try_at, now))
     rows = rows_of(due.order_by(SentCopy.outbox).limit(AT_ONCE))
     with writing():
         for row in rows:
@@ -69,7 +69,7 @@ def forget_all(mailbox: str) -> None:
 
 def give_up(now: datetime) -> Mapping[str, int]:
     """Forget what has been tried too often; gives how many copies that are, by mailbox."""
-    rows = rows_of(SentCopy.select().where(SentCopy.tries >= MOST_TRIES, SentCopy.next_try_at <= now))
+    rows = rows_of(SentCopy.select().where(SentCopy.tries >= MOST_TRIES, is_due(SentCopy.next_try_at, now)))
     if rows:
         with writing():
             write.apply([remove(SentCopy, row["outbox"]) for row in rows])

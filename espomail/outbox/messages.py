@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from espomail.crm.refs import Ref, parent_of
+from espomail.outbox.waits import is_due
 from espomail.store import write
 from espomail.store.changes import change
 from espomail.store.compression import decompress
@@ -39,7 +40,7 @@ class Message(msgspec.Struct, frozen=True):
 def due(now: datetime) -> list[tuple[int, str]]:
     """Id and mailbox of what is to be tried, the oldest first."""
     query = Outbox.select(Outbox.id, Outbox.mailbox).where(
-        Outbox.state == "waiting", Outbox.next_try_at <= now
+        Outbox.state == "waiting", is_due(Outbox.next_try_at, now)
     )
     return [(row["id"], row["mailbox"]) for row in rows_of(query.order_by(Outbox.id))]
 
@@ -58,7 +59,7 @@ def take(outbox_id: int, now: datetime) -> tuple[Message, bytes] | None:
     Another program may have cancelled it meanwhile.
     """
     with writing():
-        found = messages(Outbox.id == outbox_id, Outbox.state == "waiting", Outbox.next_try_at <= now)
+        found = messages(Outbox.id == outbox_id, Outbox.state == "waiting", is_due(Outbox.next_try_at, now))
         if not found:
             return None
         message = msgspec.structs.replace(found[0], tries=found[0].tries + 1)

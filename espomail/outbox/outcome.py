@@ -1,20 +1,17 @@
 """What follows from a delivery, or from there being none: the message's state, notes, words for people."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
-from typing import Final
 
 import msgspec
 
 from espomail.crm.notes import Pen, note
 from espomail.outbox.delivery import Accepted, Delivery, InDoubt, Refused
 from espomail.outbox.messages import Message
+from espomail.outbox.waits import next_try
 from espomail.store.changes import Changes, add, change
 from espomail.store.models import Email, Outbox, SentCopy
-
-WAITS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
-"""How long after each refused attempt the next one is due; the last one repeats."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -56,11 +53,6 @@ def given_up(message: Message, pen: Pen) -> Outcome:
     since = f"it waited since {message.queued_at:%Y-%m-%d %H:%M} UTC"
     said = f"{since}: {message.error}" if message.error else since
     return _failed(message, f"The {message.kind} to {message.to} was given up: {said}", said, pen)
-
-
-def next_try(tries: int, now: datetime) -> datetime:
-    """When to try again after so many tries."""
-    return now + WAITS[min(tries, len(WAITS)) - 1]
 
 
 def _accepted(message: Message, refused: Iterable[Refused], pen: Pen, copy_for: str | None) -> Outcome:

@@ -22,6 +22,7 @@ from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.outbox.messages import Message, due, messages, take
 from espomail.outbox.outcome import Outcome, after, given_up, in_doubt
 from espomail.outbox.smtp import Courier, open_courier
+from espomail.outbox.waits import is_due
 from espomail.report import OutboxReport
 from espomail.sign_in.secret import secret_for
 from espomail.store import write
@@ -182,7 +183,7 @@ def _show_why(mailboxes: list[str], why: str, now: datetime) -> None:
     rows = rows_of(
         Outbox.select(Outbox.id).where(
             Outbox.state == "waiting",
-            Outbox.next_try_at <= now,
+            is_due(Outbox.next_try_at, now),
             Outbox.mailbox.in_(mailboxes),
             Outbox.error.is_null() | (Outbox.error != why),
         )
