@@ -30,7 +30,7 @@ from espomail.store.compression import compress
 CONNECTIONS: Final = 8  # at once, while servers answer
 MOST_CONNECTIONS: Final = 64  # once they keep us waiting: a thread that waits costs next to nothing
 MOST_AT_ONE_SERVER: Final = 8
-MOST_QUEUED: Final = 4  # events; a batch may have some megabytes
+MOST_QUEUED: Final = 2  # events; a batch may have some megabytes
 IDLE_S: Final = 0.25  # nothing was brought for so long: servers keep us waiting
 SHORTEST_VISIT_S: Final = 10  # what any mailbox may take, however many are waiting
 
