@@ -33,7 +33,7 @@ from espomail.store.models import (
     RecordTeam,
     Table,
 )
-from espomail.store.read import rows_in, rows_of
+from espomail.store.read import rows_above, rows_in, rows_of
 
 
 def load(arrivals: Sequence[Arrival], context: Context, ids: Ids) -> Desk:
@@ -60,11 +60,10 @@ class Loading:
         self.load_parents()
         self.load_companions_of_emails()
         self.load_companions_of_records()
-        self.load_rows(DistributionTurn, DistributionTurn.select())
+        self.load_in(DistributionTurn, "mailbox", {arrival.mailbox.key for arrival in self.arrivals})
         longest = max(limit.window for limit in self.auto_reply_limits())
-        self.load_rows(
-            AutoReplySent, AutoReplySent.select().where(AutoReplySent.queued_at > self.context.now - longest)
-        )
+        lately = rows_above(AutoReplySent, "queued_at", self.context.now - longest)
+        self.mirror.learn_rows(AutoReplySent, lately)
 
     def auto_reply_limits(self) -> list[Any]:
         limits = self.context.config.auto_reply_limits
@@ -111,17 +110,16 @@ class Loading:
             return
         senders = {arrival.sender_address for arrival in making}
         earliest = min(arrival.received_at - arrival.mailbox.case.storm.window for arrival in making)
-        lately = self.load_rows(
-            Email,
-            # The rest of such an e-mail is loaded when something else asks for it.
-            Email.select(Email.id, Email.from_address, Email.received_at, Email.status).where(
-                is_from(senders), Email.received_at > earliest
-            ),
-        )
+        lately = self.load_in(Email, "from_address", senders - {None}, above={"received_at": earliest})
+        if None in senders:
+            unsigned = Email.select().where(Email.from_address.is_null(), Email.received_at > earliest)
+            lately += self.load_rows(Email, unsigned)
         mails = Counter(email["from_address"] for email in lately)
         mails.update(arrival.sender_address for arrival in making)
         most = min(arrival.mailbox.case.storm.most for arrival in making)
         busy = {sender for sender, number in mails.items() if number > most}
+        if not busy:
+            return
         opened = (
             Case.select(Case.first_email)
             .join(Email, on=(Case.first_email == Email.id))
@@ -189,30 +187,24 @@ class Loading:
             numbers = [ref.id for ref, row in self.records.items() if ref.kind == kind and row is not None]
             for model in (RecordTeam, Follower):
                 self.load_in(model, "record_id", numbers, record_type=kind)
-        cases = [row for ref, row in self.records.items() if ref.kind == "case" and row is not None]
-        sent = self.load_rows(
-            Email,
-            Email.select().where(
-                Email.parent_type == "case",
-                Email.parent_id.in_([case["id"] for case in cases]),
-                Email.status.in_(OUTGOING_STATUSES),
-            ),
+        self.load_parties(
+            [row for ref, row in self.records.items() if ref.kind == "case" and row is not None]
         )
-        noted = self.load_rows(
-            Note,
-            Note.select().where(
-                Note.parent_type == "case",
-                Note.parent_id.in_([case["id"] for case in cases]),
-                Note.type == "email-sent",
-            ),
-        )
-        first = {case["first_email"] for case in cases} - {None}
-        self.load_in(Email, "id", first)  # a closed case may be opened again by the batch
-        speaking = first | {email["id"] for email in sent} | {note["email"] for note in noted}
-        self.load_in(EmailAddress, "email", speaking - {None})
         for kind in ("account", "contact"):
             numbers = [ref.id for ref in self.records if ref.kind == kind]
             self.load_in(RecordAddress, "record_id", numbers, record_type=kind)
+
+    def load_parties(self, cases: Sequence[Row]) -> None:
+        """Who stands in the first mail of the cases, and in what we have sent in them."""
+        numbers = [case["id"] for case in cases]
+        speaking = {case["first_email"] for case in cases} - {None}
+        self.load_in(Email, "id", speaking)  # a closed case may be opened again by the batch
+        for status in OUTGOING_STATUSES:
+            sent = self.load_in(Email, "parent_id", numbers, parent_type="case", status=status)
+            speaking |= {email["id"] for email in sent}
+        noted = self.load_in(Note, "parent_id", numbers, parent_type="case", type="email-sent")
+        speaking |= {note["email"] for note in noted}
+        self.load_in(EmailAddress, "email", speaking - {None})
 
     def open_cases(self) -> dict[str, int]:
         """How many open cases each user has, where a mailbox gives them to the less busy."""
@@ -228,10 +220,10 @@ class Loading:
     # --- rows
 
     def load_in(
-        self, model: type[Table], column: str, values: Iterable[Any], **equal: Any
+        self, model: type[Table], column: str, values: Iterable[Any], **more: Any
     ) -> list[dict[str, Any]]:
-        """The rows whose column has one of the values, taken into the mirror."""
-        rows = rows_in(model, column, values, **equal)
+        """The rows whose column has one of the values, as `rows_in` finds them, taken into the mirror."""
+        rows = rows_in(model, column, values, **more)
         self.mirror.learn_rows(model, rows)
         return rows
 
