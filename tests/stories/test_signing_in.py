@@ -83,8 +83,8 @@ class Office:
         return json.loads(ended.stdout)
 
     def fetch(self) -> dict[str, Any]:
-        """What `fetch` tells of the mailbox."""
-        ended = self.espomail.run("fetch", "--json")
+        """What `fetch` tells of the mailbox, which it tries at once by its name."""
+        ended = self.espomail.run("fetch", "support", "--json")
         (told,) = json.loads(ended.stdout)["mailboxes"]
         assert ended.exit_code == (0 if told["ok"] else 1), ended
         return dict(told)
@@ -401,11 +401,11 @@ def test_what_was_withdrawn_is_told_once_and_asked_for_no_more_until_somebody_al
     office.authorize()
     office.age(timedelta(hours=2))
     office.provider.revoke()
-    first = office.espomail.run("fetch")
+    first = office.espomail.run("fetch", "support")
     assert first.exit_code == 1
     assert first.stderr.endswith("somebody has to allow it again; type: espomail mailbox authorize support\n")
     assert "invalid_grant Token has been expired or revoked: ********" in first.stderr
-    assert office.espomail.run("fetch") == Ended(1, "", "")
+    assert office.espomail.run("fetch", "support") == Ended(1, "", "")
     assert office.provider.renewals() == 1
     ended = office.espomail.run("mailbox", "test", "support", "--json")
     assert ended.exit_code == 77
@@ -413,7 +413,7 @@ def test_what_was_withdrawn_is_told_once_and_asked_for_no_more_until_somebody_al
     assert found["IMAP secret"]["advice"] == "type: espomail mailbox authorize support"
     assert office.provider.renewals() > 1
     office.authorize()
-    again = office.espomail.run("fetch")
+    again = office.espomail.run("fetch", "support")
     assert (again.exit_code, again.stderr) == (0, "mailbox support: works again\n")
 
 
