@@ -1,15 +1,25 @@
-"""One run at a time: a kernel lock beside the database, which a run that dies gives back by itself."""
+"""One run at a time: a kernel lock beside the database, which a run that dies gives back by itself.
+
+An `ingest` takes it, too, to decide its mail, which is soon done. A run does not give way to that: where mail
+is handed over all the time, none would ever come to its turn. So an `ingest` also holds a second lock on that
+file, by which a run knows that it is worth waiting.
+"""
 
 import fcntl
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from espomail.config.load import Loaded
 from espomail.errors import TryAgainLater
 from espomail.store import troubles
 from espomail.store.connection import file_of
+
+WAIT_S: Final = 10.0  # for an `ingest`; most take a fraction of a second
+ASK_AGAIN_S: Final = 0.02
 
 
 @contextmanager
@@ -20,24 +30,58 @@ def run_lock(loaded: Loaded, *, waits: bool, fails: bool) -> Iterator[bool]:
     Raises TryAgainLater or NotPermitted where its file cannot be made.
     """
     path = lock_file(loaded)
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as trouble:
-        raise troubles.of_file(path, trouble) from trouble
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
-        except BlockingIOError:
-            if fails:
-                raise TryAgainLater(f"another run is going on (it holds {path}); try again later") from None
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
+    with _opened(path) as handle:
+        if waits:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        is_ours = waits or (_is_free_of_ingests(handle) and _take(fcntl.flock, handle))
+        fcntl.lockf(handle, fcntl.LOCK_UN)
+        if not is_ours and fails:
+            raise TryAgainLater(f"another run is going on (it holds {path}); try again later")
+        yield is_ours
+
+
+@contextmanager
+def ingest_lock(loaded: Loaded) -> Iterator[bool]:
+    """Hold the run's lock to decide one mail; gives whether it is ours. A run that begins meanwhile waits.
+
+    Raises as `run_lock` does.
+    """
+    with _opened(lock_file(loaded)) as handle:
+        yield _take(fcntl.lockf, handle) and _take(fcntl.flock, handle)
 
 
 def lock_file(loaded: Loaded) -> Path:
     """Beside the database, so that every configuration of one database shares it."""
     database = file_of(loaded.config.database)
     return database.with_name(f"{database.name}.lock")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """The file, open; what is held of it is given back at the end."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as trouble:
+        raise troubles.of_file(path, trouble) from trouble
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _is_free_of_ingests(handle: int) -> bool:
+    """Hold the second lock once no `ingest` does; False where one takes too long."""
+    over_at = time.monotonic() + WAIT_S
+    while not _take(fcntl.lockf, handle):
+        if time.monotonic() > over_at:
+            return False
+        time.sleep(ASK_AGAIN_S)
+    return True
+
+
+def _take(lock: Callable[[int, int], object], handle: int) -> bool:
+    try:
+        lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

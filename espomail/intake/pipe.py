@@ -19,7 +19,7 @@ from espomail.crm.arrival import PIPED
 from espomail.errors import UnusableInput
 from espomail.intake import journal
 from espomail.intake.limits import limit
-from espomail.intake.lock import run_lock
+from espomail.intake.lock import ingest_lock
 from espomail.intake.messages import RawMessage
 from espomail.store.connection import close_database, open_database, writing
 from espomail.store.models import Journal
@@ -52,7 +52,7 @@ def ingest(
     """
     config = loaded.config
     mailboxes_named(config, [mailbox])
-    with run_lock(loaded, waits=False, fails=False) as is_ours:
+    with ingest_lock(loaded) as is_ours:
         open_database(config.database, now=now)
         try:
             entry = _keep(mailbox, raw, now)

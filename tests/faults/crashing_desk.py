@@ -129,7 +129,7 @@ class CrashingDesk:
 
     def fetch(self) -> FetchReport:
         """One run that nobody kills."""
-        return run.fetch(load(self.program.config), FetchRequest(waits_for_lock=True))
+        return run.fetch(load(self.program.config), FetchRequest(waits_for_lock=True, budget_s=600))
 
     @contextmanager
     def database(self) -> Iterator[None]:
@@ -140,14 +140,18 @@ class CrashingDesk:
         finally:
             close_database()
 
+    def fetched(self) -> list[int]:
+        """The UIDs of those mails of the INBOX of which it is decided what they are."""
+        with self.database():
+            rows = Journal.select(Journal.uid).where(Journal.folder == "INBOX", Journal.outcome != "new")
+            return sorted(row.uid for row in rows)
+
     # --- what must be true
 
     def assert_nothing_is_lost(self) -> None:
         """In the middle of it: what the server has no more is safe here."""
-        with self.database():
-            kept = {row.uid for row in Journal.select(Journal.uid).where(Journal.outcome != "new")}
         on_server = {number for folder in ("INBOX", DONE) for number in self._on_server(folder)}
-        assert {uid - 1 for uid in kept} | on_server == set(range(self.mails))
+        assert {uid - 1 for uid in self.fetched()} | on_server == set(range(self.mails))
 
     def assert_came_to(self, expected: Picture) -> None:
         """At the end: all is as expected, on the server as well. An answer for each kill may be in doubt."""
