@@ -7,7 +7,7 @@ from typing import Literal
 from tests.servers.espomail import PROGRAM, Espomail
 
 Step = Literal["commit", "tell", "send"]
-"""A commit; telling the mail server what is safe; writing to an SMTP server, twice for a message."""
+"""A commit; what is done on the mail server; writing to an SMTP server, twice for a message."""
 
 KILLER = """
 import os, signal, sys
@@ -33,7 +33,7 @@ def kill_at(step, number):
             os.killpg(0, signal.SIGKILL)
     steps = {
         "commit": [(connection.Database, "commit")],
-        "tell": [(imap.Session, name) for name in ("mark_seen", "move", "delete")],
+        "tell": [(imap.Session, name) for name in ("mark_seen", "move", "delete", "append")],
         "send": [(line.Line, "send")],
     }
     for owner, name in steps[step]:

@@ -29,8 +29,8 @@ class Desk:
         self.ahead = timedelta()
         self.configure()
 
-    def configure(self, *, imap_port: int | None = None, save_sent: str | None = None) -> None:
-        text = CONFIG.format(
+    def configure(self, *, imap_port: int | None = None, save_sent: str = "Sent") -> None:
+        written = CONFIG.format(
             host=HOST,
             imap_port=imap_port or self.dovecot.imap_port,
             smtp_port=self.smtp.port,
@@ -38,9 +38,7 @@ class Desk:
             password=PASSWORD,
             after_import="keep",
         )
-        if save_sent is not None:
-            text = text.replace("smtp: {", f"smtp: {{save_sent: {save_sent}, ")
-        self.espomail.configure(text)
+        self.espomail.configure(written.replace("save_sent: Sent", f"save_sent: {save_sent}"))
 
     def fetch(self) -> FetchReport:
         return run.fetch(load(self.espomail.config), FetchRequest(answers_old=True), clock=self.now)
@@ -87,7 +85,7 @@ def test_copy_for_the_sent_folder_waits_no_year(desk: Desk):
     desk.configure(save_sent="INBOX/./impossible/../x/")
     desk.receive("One")
     desk.fetch()
-    desk.configure(save_sent="Sent")
+    desk.configure()
     desk.ahead = timedelta()
     desk.fetch()
     assert len(desk.dovecot.messages(desk.user, "Sent")) == 1

@@ -63,8 +63,8 @@ def undisturbed(new_desk: NewDesk, pictures: dict[int, Picture], mails: int) -> 
         ("commit", KEEP, 9, 30),
         ("commit", DELETE, 13, 30),
         ("commit", MOVE, 13, 30),
-        ("tell", DELETE, 1, 2),
-        ("tell", MOVE, 1, 2),
+        ("tell", DELETE, 1, 6),
+        ("tell", MOVE, 1, 6),
         ("send", KEEP, 3, 8),
     ],
 )
