@@ -67,6 +67,7 @@ class Mailbox(RuleBasedStateMachine):
         self.program = Killable(folder)
         self.mails = 0
         self.deleted: set[int] = set()  # by people, perhaps before they were read
+        self.handed_over: set[int] = set()
         self.here: set[int] = set()
         self.after_import = "keep"
         for name in ("Box", DONE):
@@ -85,6 +86,15 @@ class Mailbox(RuleBasedStateMachine):
     def mail_arrives_again(self, folder: str, data: st.DataObject) -> None:
         number = data.draw(st.integers(0, self.mails - 1))
         self.dovecot.deliver(self.user, as_mail(number), folder=folder)
+
+    @rule(is_new=st.booleans())
+    def mail_is_handed_over(self, is_new: bool) -> None:
+        """By an MTA; perhaps one that the server has, too."""
+        number = self.mails if is_new or not self.mails else self.mails - 1
+        self.mails = max(self.mails, number + 1)
+        self.configure()
+        self.program.ok("ingest", "--mailbox", "support", stdin=as_mail(number))
+        self.handed_over.add(number)
 
     @rule(folder=folders, which=whiches)
     def somebody_deletes(self, folder: str, which: str) -> None:
@@ -131,7 +141,7 @@ class Mailbox(RuleBasedStateMachine):
         report = self.fetch(FetchRequest(mailboxes=("support",) if is_named else ()))
         assert (report.ok, report.error, report.remaining) == (True, None, 0)
         self.assert_nothing_is_lost()
-        assert set(self.on_server(*READ)) <= self.here
+        assert self.handed_over | set(self.on_server(*READ)) <= self.here
         found = reconcile(load(self.program.config), [], fetches_missing=False, now=datetime.now(UTC))
         assert (found.differences, found.troubles) == ((), ())
 
@@ -189,7 +199,7 @@ class Mailbox(RuleBasedStateMachine):
         assert self.here <= set(here)
         self.here = set(here)
         on_server = set(self.on_server(*READ, DONE))
-        assert set(range(self.mails)) <= self.here | on_server | self.deleted
+        assert set(range(self.mails)) <= self.here | on_server | self.deleted | self.handed_over
         assert set(self.on_server(DONE)) <= self.here
 
     def on_server(self, *names: str) -> list[int]:
