@@ -11,7 +11,7 @@ from typing import Any
 from espomail import run
 from espomail.config.load import load
 from espomail.operations.reconcile import reconcile
-from espomail.report import FetchReport, FetchRequest
+from espomail.report import FetchRequest
 from espomail.store import write
 from espomail.store.changes import add
 from espomail.store.connection import close_database, open_database, writing
@@ -130,10 +130,12 @@ class CrashingDesk:
         self.kills += is_killed
         return is_killed
 
-    def fetch(self) -> FetchReport:
-        """One run that nobody kills, so much later that all that waits for another try gets it."""
+    def fetch(self) -> None:
+        """Runs that nobody kills, so much later that all that waits for another try gets it."""
+        loaded = load(self.program.config)
         request = FetchRequest(waits_for_lock=True, budget_s=600)
-        return run.fetch(load(self.program.config), request, clock=lambda: datetime.now(UTC) + LATER)
+        while run.fetch(loaded, request, clock=lambda: datetime.now(UTC) + LATER).mailboxes[0].remaining:
+            pass
 
     @contextmanager
     def database(self) -> Iterator[None]:
