@@ -9,6 +9,7 @@ from typing import Final
 
 from espomail.config.servers import Server
 from espomail.reach import clean
+from espomail.sign_in.answer import object_in
 from espomail.sign_in.token import Token
 
 MECHANISMS: Final = ("OAUTHBEARER", "XOAUTH2")  # the better one first
@@ -48,12 +49,7 @@ def chosen(is_offered: Callable[[str], bool]) -> str | None:
 
 def in_words(challenge: bytes) -> str:
     """What a server's JSON says about a token that it refuses (RFC 7628 §3.2.2). Whatever it is, one line."""
-    import msgspec
-
-    try:
-        told = msgspec.json.decode(challenge, type=dict[str, object])
-    except msgspec.DecodeError:
-        return clean(challenge)
+    told = object_in(challenge)
     status = clean(told.get("status", ""))
     meaning = next((words for pattern, words in _MEANINGS if pattern.search(status)), "")
     scope = clean(told.get("scope") or "")

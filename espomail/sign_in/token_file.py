@@ -45,7 +45,7 @@ def read(oauth2: OAuth2) -> Grant | None:
         raise _wrong(oauth2, f"{path} cannot be read: {trouble.strerror}") from None
     try:
         return msgspec.json.decode(content, type=Grant)
-    except msgspec.DecodeError:  # the fault would quote what is in it
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the fault would quote what is in it
         raise _wrong(
             oauth2, f"{path} is not what espomail has written; remove it, and authorize again"
         ) from None

@@ -17,6 +17,7 @@ from espomail.config.oauth2 import OAuth2
 from espomail.config.secrets import client_secret_of
 from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.reach import clean, connected, reaching, tls_context, watched
+from espomail.sign_in.answer import object_in
 
 SILENCE_S: Final = 8.0
 LONGEST_S: Final = 10.0  # for all of it: a run that is late has little time
@@ -73,7 +74,7 @@ def ask(oauth2: OAuth2, url: str, form: Mapping[str, str]) -> dict[str, Any]:
     secret = client_secret_of(oauth2)
     whole = {**form, "client_id": oauth2.client_id, **({"client_secret": secret} if secret else {})}
     status, content = _post(oauth2, url, urlencode(whole).encode())
-    answer = _object(content)
+    answer = object_in(content)
     where = clean(urlsplit(url).hostname)
     error = answer.get("error")
     if status == 200 and error is None:
@@ -126,10 +127,3 @@ def _post(oauth2: OAuth2, url: str, body: bytes) -> tuple[int, bytes]:
     if len(content) > LONGEST_ANSWER_BYTES:
         raise ServerTrouble(f"{where}: the token server's answer is longer than any of this kind")
     return response.status, content
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(content, type=dict[str, Any])
-    except msgspec.DecodeError:  # a page for people, of a proxy or of a server in trouble
-        return {}

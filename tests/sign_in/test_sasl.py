@@ -259,6 +259,8 @@ def test_letters_that_have_a_meaning_in_oauthbearer_are_written_otherwise():
         (b'{"status": "odd"}', "status odd"),
         (b'{"other": 1}', '{"other": 1}'),
         (b"\x1b[31mnot JSON\xff", "[31mnot JSON\ufffd"),
+        (b'{"status": "401", "scope": "f\xfcr"}', f"{IN_WORDS} (status 401; it wants the scope f\ufffdr)"),
+        (b'{"status":' + b"[" * 3000, '{"status":[['),
         (b"[1]", "[1]"),
         (b"", ""),
     ],

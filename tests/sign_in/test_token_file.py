@@ -45,6 +45,14 @@ def test_what_is_kept_is_read_again(oauth2: OAuth2):
     assert token_file.read(oauth2) == replace(GRANT, refused="no", refused_at=NOW)
 
 
+@pytest.mark.parametrize("content", [b"", b'{"token_url": "\xff', b'{"other": ' + b"[" * 3000])
+def test_file_that_somebody_else_has_written_is_told_and_not_quoted(oauth2: OAuth2, content: bytes):
+    save(oauth2, GRANT)
+    token_file.path_of(oauth2).write_bytes(content)
+    with pytest.raises(WrongConfiguration, match="not what espomail has written; remove it, and authorize"):
+        token_file.read(oauth2)
+
+
 def test_file_is_its_owner_s_alone_whatever_the_umask(oauth2: OAuth2):
     before = os.umask(0)
     try:

@@ -58,6 +58,8 @@ def test_question_carries_the_client_and_its_secret_in_the_body_alone(server: To
         ((302, {}), "sends us elsewhere"),
         ((307, {}), "sends us elsewhere"),
         ((200, b"x" * 300_000), "longer than any"),
+        ((200, b'{"access_token": ' + b"[" * 3000), "makes no sense"),
+        ((400, b'{"error": ' + b"[" * 3000), "answers 400"),
     ],
 )  # fmt: skip
 def test_answer_that_tells_nothing_for_good_is_a_passing_trouble(
@@ -94,6 +96,13 @@ def test_refusal_is_told_with_its_code_and_shows_neither_secrets_nor_control_cha
         asked(server)
     assert denied.value.code == "invalid_grant"
     assert denied.value.said == "127.0.0.1: invalid_grant [31m ******** of ******** is gone"
+
+
+def test_refusal_in_other_letters_than_utf8_is_one_all_the_same(server: TokenServer):
+    said = '{"error": "invalid_grant", "error_description": "abgelaufen für immer"}'
+    server.answers("/token", (400, said.encode("latin-1")))
+    with pytest.raises(Denied, match="invalid_grant abgelaufen f\ufffdr immer"):
+        asked(server)
 
 
 @pytest.mark.parametrize("answer", [SILENCE, DRIP], ids=["silence", "drip"])
