@@ -4,6 +4,7 @@ Every check takes a completed configuration and yields what is wrong. A check is
 (faults) or ODDITIES (warnings).
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path as FilePath
 
@@ -11,11 +12,12 @@ from espomail.config.addresses import is_address, is_domain, is_host_and_port
 from espomail.config.faults import Fault, Path, quoted, suggestion
 from espomail.config.folder_names import OF_EVERYBODY
 from espomail.config.mailbox_checks import MAILBOX_CHECKS, MAILBOX_ODDITIES
-from espomail.config.schema import Config
+from espomail.config.schema import Config, Filter
 from espomail.config.zones import zone_named
 
 Check = Callable[[Config], Iterator[Fault]]
 SQLITE = "sqlite:///"
+LOOKS_LIKE_A_REGULAR_EXPRESSION = re.compile(r"/.*/i?", re.DOTALL)
 STATE_OF_SMTP = " (SMTP)"  # ends the name under which the troubles of a mailbox's SMTP server are remembered
 
 
@@ -162,6 +164,20 @@ def _filters(config: Config) -> Iterator[Fault]:
             rule.mailbox is None or (mailbox and mailbox.kind == "personal")
         ):
             yield Fault((*here, "action"), "only a filter of a group mailbox can move mail to a group folder")
+        yield from _patterns(here, rule)
+
+
+def _patterns(here: Path, rule: Filter) -> Iterator[Fault]:
+    """A phrase of nothing stands in every text; what is taken for more than it is matches none."""
+    for key, pattern in (("from", rule.from_), ("to", rule.to), ("subject", rule.subject)):
+        if pattern is not None and not pattern.strip():
+            yield Fault((*here, key), "must not be empty; leave it out to match any")
+        elif pattern is not None and LOOKS_LIKE_A_REGULAR_EXPRESSION.fullmatch(pattern):
+            yield Fault((*here, key), "regular expressions are not supported; use * as a wildcard")
+    for key in ("body_contains", "body_contains_all"):
+        for index, phrase in enumerate(getattr(rule, key)):
+            if not phrase.strip():
+                yield Fault((*here, key, index), "must not be empty; it would stand in every text")
 
 
 def _mailboxes(config: Config) -> Iterator[Fault]:

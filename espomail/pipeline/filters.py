@@ -64,7 +64,12 @@ def matches(one: Filter, mail: ParsedMail) -> bool:
 
 
 def matches_wildcard(pattern: str, text: str) -> bool:
-    """Whether the whole text matches; `*` stands for any characters, case does not count. Linear time."""
+    """Whether the whole text matches; `*` stands for any characters, case does not count. Linear time.
+
+    An empty pattern matches nothing, not even an empty text.
+    """
+    if not pattern.strip():
+        return False
     first, *others = pattern.casefold().split("*")
     text = text.casefold()
     if not others:
@@ -113,14 +118,19 @@ def _body_contains_any(one: Filter, mail: ParsedMail) -> bool | None:
     if not one.body_contains:
         return None
     text = mail.body_plain.casefold()
-    return any(phrase.casefold() in text for phrase in one.body_contains)
+    return any(_contains(phrase, text) for phrase in one.body_contains)
 
 
 def _body_contains_all(one: Filter, mail: ParsedMail) -> bool | None:
     if not one.body_contains_all:
         return None
     text = mail.body_plain.casefold()
-    return all(phrase.casefold() in text for phrase in one.body_contains_all)
+    return all(_contains(phrase, text) for phrase in one.body_contains_all)
+
+
+def _contains(phrase: str, text: str) -> bool:
+    """Whether the phrase stands in the text, which is folded already. An empty one stands in none."""
+    return bool(phrase.strip()) and phrase.casefold() in text
 
 
 QUESTIONS: tuple[Callable[[Filter, ParsedMail], bool | None], ...] = (

@@ -2,7 +2,9 @@
 
 import pytest
 
-from espomail.pipeline.filters import matches_wildcard
+from espomail.config.schema import Filter
+from espomail.mail.parse import parse
+from espomail.pipeline.filters import matches, matches_wildcard
 from espomail.store.models import Email, EmailUser, Journal, Notification
 from tests.office import mail
 
@@ -82,10 +84,16 @@ def test_filter_can_mark_as_read_and_silence(open_office):
         ("[x]?", "[x]?", True),
         ("[x]?", "x1", False),
         ("STRASSE", "straße", True),
+        ("", "", False),
     ],
 )
 def test_star_is_the_only_wildcard_and_the_whole_value_must_match(pattern, text, does):
     assert matches_wildcard(pattern, text) is does
+
+
+@pytest.mark.parametrize("given", [{"body_contains": ("recovered", "")}, {"body_contains_all": (" ",)}])
+def test_empty_phrase_stands_in_no_text(given):
+    assert not matches(Filter(name="f", action="skip", **given), parse(mail(body="It is all well")))
 
 
 def test_pattern_full_of_stars_is_answered_at_once():
