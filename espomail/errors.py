@@ -4,6 +4,7 @@ The codes are those of sysexits.h; help texts and the reference take them from h
 failed (mailbox, folder, UID, file and line) and what to do next.
 """
 
+import traceback
 from typing import ClassVar
 
 
@@ -12,6 +13,20 @@ class EspomailError(Exception):
 
     exit_code: ClassVar[int] = 70
     meaning: ClassVar[str] = "a fault of the program"
+
+
+class ProgramFault(EspomailError):
+    """A fault of the program in one mailbox's turn: the others go on."""
+
+    def __init__(self, said: str, report: str) -> None:
+        super().__init__(said)
+        self.report = report  # the whole traceback
+
+    @classmethod
+    def of(cls, fault: Exception) -> "ProgramFault":
+        """The fault that was caught just now."""
+        said = f"a fault of the program: {type(fault).__name__}: {fault}"
+        return cls(said, "".join(traceback.format_exception(fault)))
 
 
 class DoneInPart(EspomailError):

@@ -13,7 +13,7 @@ from espomail.config.load import Loaded
 from espomail.config.schema import Config, Mailbox
 from espomail.config.zones import zone
 from espomail.crm.context import Context
-from espomail.errors import ServerTrouble, WrongConfiguration
+from espomail.errors import ProgramFault, ServerTrouble, WrongConfiguration
 from espomail.intake import after_import, health, journal
 from espomail.intake.imap import sign_in
 from espomail.intake.journal import Kept
@@ -35,7 +35,8 @@ from espomail.store.connection import close_database, damage, open_database
 
 Clock = Callable[[], datetime]
 
-READING_SHARE = 0.8  # of a run's time, at most: answers are to go out, too,
+LEFT_OVER_SHARE = 0.5  # of a run's time: new mail must come in, too
+READING_SHARE = 0.8  # at most: answers are to go out, too,
 SENDING_SHARE = 0.2  # and those that wait go first, however silent the mailboxes' servers are
 MOST_IN_HAND = 2  # batches that are kept and not decided yet
 SAVING_S = 60  # for copies into Sent folders, where there is no budget
@@ -133,7 +134,7 @@ class Run:
         gc.set_threshold(50_000)
         if not self.request.is_dry_run:
             after_import.forget_kept(self.chosen)
-            self.settle_left_over()
+            self.settle_left_over(until=began + LEFT_OVER_SHARE * self.request.budget_s)
             self.deliver(deadline=began + SENDING_SHARE * self.request.budget_s)
         self.visit_mailboxes(over_at=began + READING_SHARE * self.request.budget_s)
         if self.request.is_dry_run:
@@ -183,6 +184,8 @@ class Run:
                 tally = self.tallies[mailbox.key]
                 tally.was_tried, tally.trouble = True, trouble
                 tally.troubles += [str(trouble)] if trouble is not None else []
+                if isinstance(trouble, ProgramFault):
+                    self.news.append(trouble.report)
 
     def take_in(self, mailbox: Mailbox, batch: Batch, compressed: Sequence[bytes]) -> None:
         """Keep a batch, and begin to read it; it is decided while others come in."""
@@ -209,9 +212,11 @@ class Run:
             self.count(settled)
         return True
 
-    def settle_left_over(self) -> None:
+    def settle_left_over(self, *, until: float) -> None:
         """Decide what an earlier run has kept and died over."""
-        for settled in settle_left_over(self.context, self.pace, list(self.tallies), self.is_over):
+        for settled in settle_left_over(
+            self.context, self.pace, list(self.tallies), lambda: time.monotonic() > until
+        ):
             self.count(settled)
 
     def count(self, settled: Settled) -> None:
@@ -251,9 +256,6 @@ class Run:
         parked = health.tell_parked(self.tallies)
         self.news += parked
         self.has_trouble |= bool(parked) or any(self.smtp_troubles.values())
-
-    def is_over(self) -> bool:
-        return time.monotonic() > self.over_at
 
     def report(self, seconds: float) -> FetchReport:
         warned = any(tally.warnings for tally in self.tallies.values())

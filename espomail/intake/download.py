@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FIRST_BATCH: Final = 25  # messages; each batch may hold twice as many as the one before
 LARGEST_BATCH: Final = 200
 HEADER_FIRST_BYTES: Final = 64 * 1024  # of larger messages the header is asked for first, if that may do
-BYTES_PER_BATCH: Final = 8 * 1024**2
+BYTES_PER_BATCH: Final = 4 * 1024**2
 
 Answer = TypeVar("Answer")
 HeaderWillDo = Callable[[bytes], bool]
@@ -35,7 +35,7 @@ class Download:
 
     def __init__(self, client: "Client", cut_at: float) -> None:
         self._client = client
-        self._cut_at = cut_at
+        self.cut_at = cut_at
         self._bytes_per_s = float(SLOWEST_BYTES_PER_S)
         self.refusal = ""  # what the server said when it last refused one message
 
@@ -125,7 +125,7 @@ class Download:
 
     def _affordable_bytes(self) -> int:
         """What a batch may hold and be here before the connection is cut: half a batch is worth nothing."""
-        left_s = max(0.0, self._cut_at - time.monotonic())
+        left_s = max(0.0, self.cut_at - time.monotonic())
         return min(BYTES_PER_BATCH, int(left_s * self._bytes_per_s))
 
 

@@ -53,7 +53,7 @@ def remember(fared: Mapping[str, Fared], now: datetime) -> tuple[list[str], dict
     waits: dict[str, datetime] = {}
     changes: list[Change] = []
     for mailbox, how in fared.items():
-        row = _state(mailbox, how.error, known.get(mailbox), now)
+        row = _state(mailbox, how.error, known.get(mailbox), now, was_read=how.trouble is None)
         if how.trouble is not None and (wait := wait_after(how.trouble, row["tries"])):
             row["next_try_at"] = waits[mailbox] = now + wait - SLACK
         changes.append(put(MailboxState, **row))
@@ -69,21 +69,22 @@ def record(name: str, error: str | None, now: datetime) -> list[str]:
     known = next(iter(rows_in(MailboxState, "mailbox", [name])), None)
     if error is not None or (known is not None and known["error"] is not None):
         with writing():
-            write.apply([put(MailboxState, **_state(name, error, known, now))])
+            write.apply([put(MailboxState, **_state(name, error, known, now, was_read=error is None))])
     return _news(name, error, known)
 
 
-def _state(name: str, error: str | None, known: Row | None, now: datetime) -> dict[str, Any]:
+def _state(
+    name: str, error: str | None, known: Row | None, now: datetime, *, was_read: bool
+) -> dict[str, Any]:
+    """`was_read`: whether it could be read, though maybe not each of its folders."""
     before: Row = known or {}
-    if error is None:
-        return {"mailbox": name, "tried_at": now, "last_success_at": now}
     return {
         "mailbox": name,
         "error": error,
-        "failing_since": before.get("failing_since") or now,
-        "tries": before.get("tries", 0) + 1,
+        "failing_since": None if error is None else before.get("failing_since") or now,
+        "tries": 0 if was_read else before.get("tries", 0) + 1,
         "tried_at": now,
-        "last_success_at": before.get("last_success_at"),
+        "last_success_at": now if was_read else before.get("last_success_at"),
     }
 
 

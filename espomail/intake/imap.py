@@ -20,7 +20,7 @@ from espomail.intake.download import Download, HeaderWillDo, aware
 from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Position, RawMessage
 from espomail.intake.server_folders import has_folder, need_folder, server_folders
-from espomail.reach import SILENCE_S, clean, watched
+from espomail.reach import SILENCE_S, Watch, clean, watched
 from espomail.sign_in.token import Token
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def sign_in(imap: Imap, secret: str | Token, *, deadline: float) -> "Iterator[Se
         client = connect(imap, max(1.0, min(SILENCE_S, left_s)), watch)
         try:
             log_in(client, imap, secret)
-            yield Session(client, imap.host, deadline)
+            yield Session(client, imap.host, watch, deadline + GRACE_S)
         finally:
             _leave(client)
 
@@ -55,10 +55,20 @@ def sign_in(imap: Imap, secret: str | Token, *, deadline: float) -> "Iterator[Se
 class Session:
     """What is asked of a server once we are signed in."""
 
-    def __init__(self, client: "Client", host: str, deadline: float) -> None:
+    def __init__(self, client: "Client", host: str, watch: Watch, cut_at: float) -> None:
         self._client = client
         self._host = host
-        self._download = Download(client, deadline + GRACE_S)
+        self._watch = watch
+        self._download = Download(client, cut_at)
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """While we keep the server waiting: that time is not its own."""
+        began = time.monotonic()
+        self._watch.stop()
+        yield
+        self._download.cut_at += time.monotonic() - began
+        self._watch.allow(self._download.cut_at - time.monotonic())
 
     def folders(self) -> list[str]:
         """The names of all folders."""

@@ -1,6 +1,6 @@
 """Whose turn it is: the mailboxes that a run visits, and those that wait since they failed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -32,15 +32,24 @@ def turns(mailboxes: Sequence[Mailbox], config_file: Path, now: datetime, *, are
         and (state := states.get(mailbox.key)) is not None
         and state.next_try_at is not None
         and now < state.next_try_at <= now + LONGEST  # later ones were written by a clock that was wrong
-        and not _has_changed_since(state.tried_at or NEVER, config_file, mailbox.imap.password_file)
+        and not _has_changed_since(state.tried_at or NEVER, now, config_file, *_secrets_of(mailbox))
     }
     due = [mailbox for mailbox in mailboxes if mailbox.key not in waiting]
     due.sort(key=lambda one: states.get(one.key, health.State()).tried_at or NEVER)
     return Turns(due, waiting)
 
 
-def _has_changed_since(moment: datetime, *files: Path | None) -> bool:
-    return any(_changed_at(file) > moment for file in files if file is not None)
+def _secrets_of(mailbox: Mailbox) -> Iterator[Path]:
+    """The files with the password, or with the token that somebody has allowed."""
+    if mailbox.imap.password_file is not None:
+        yield mailbox.imap.password_file
+    if mailbox.imap.oauth2 is not None and mailbox.imap.oauth2.token_file is not None:
+        yield mailbox.imap.oauth2.token_file
+
+
+def _has_changed_since(moment: datetime, now: datetime, *files: Path) -> bool:
+    """Whether any was changed after that moment; one from the future tells nothing."""
+    return any(moment < _changed_at(file) <= now for file in files)
 
 
 def _changed_at(file: Path) -> datetime:

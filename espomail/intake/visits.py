@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
@@ -16,7 +17,7 @@ from typing import Final, Self
 from msgspec import Struct
 
 from espomail.config.schema import Config, Mailbox
-from espomail.errors import EspomailError, ServerTrouble, WrongConfiguration
+from espomail.errors import EspomailError, ProgramFault, ServerTrouble, TryAgainLater, WrongConfiguration
 from espomail.intake.after_import import Some, tell_server
 from espomail.intake.connect import Refused
 from espomail.intake.download import HeaderWillDo
@@ -28,10 +29,11 @@ from espomail.sign_in.secret import secret_for
 from espomail.store.compression import compress
 
 CONNECTIONS: Final = 8  # at once, while servers answer
-MOST_CONNECTIONS: Final = 64  # once they keep us waiting: a thread that waits costs next to nothing
+MOST_CONNECTIONS: Final = 48  # once they keep us waiting; each thread may hold a batch
 MOST_AT_ONE_SERVER: Final = 8
 MOST_QUEUED: Final = 2  # events; a batch may have some megabytes
 IDLE_S: Final = 0.25  # nothing was brought for so long: servers keep us waiting
+PATIENCE_S: Final = 5  # for visits that go on when the time for all of them is over
 SHORTEST_VISIT_S: Final = 10  # what any mailbox may take, however many are waiting
 
 
@@ -81,14 +83,12 @@ class Order(Struct, frozen=True, kw_only=True):
     known: Mapping[tuple[str, str], frozenset[int]]  # UIDs above the position that are kept already
     limit: int | None  # messages a mailbox, under its own portion
     now: datetime
-    over_at: float  # no visit begins after this, and none goes on with another batch
+    over_at: float  # no visit begins after this; those that go on end with the batch that they are at
     is_dry_run: bool
 
 
 class _Gone(Struct, frozen=True):
-    """A thread has ended; `fault` is a fault of the program."""
-
-    fault: BaseException | None
+    """A thread has ended."""
 
 
 class _Stopped(Exception):
@@ -106,10 +106,14 @@ class Visits:
         self._events: queue.Queue[Event | _Gone] = queue.Queue(MOST_QUEUED)
         self._is_stopped = threading.Event()
         self._threads = 0
+        self._on_visit: dict[str, Mailbox] = {}
 
     def __enter__(self) -> Self:
+        """Raises TryAgainLater where the system lets no thread begin."""
         for _ in range(min(CONNECTIONS, len(self._waiting))):
             self._send_one()
+        if self._waiting and not self._threads:
+            raise TryAgainLater("no thread can be started: the system has too many processes")
         return self
 
     def __exit__(
@@ -118,18 +122,23 @@ class Visits:
         self._is_stopped.set()  # the threads are daemons, and each ends at its next step
 
     def events(self, meanwhile: Callable[[], bool]) -> Iterator[Event]:
-        """What happens, in order, until all visits are over or the time is.
+        """What happens, in order, until all visits are over, or the time and our patience are.
 
-        `meanwhile` is called whenever there is nothing to tell, and says whether it had anything to do.
+        `meanwhile` is called whenever there is nothing to tell, and says whether it had anything to do. A
+        visit that is given up is told as Left. What it was about to bring comes with a later run.
         """
         while self._threads:
             event = self._next_event(meanwhile)
             if isinstance(event, _Gone):
                 self._threads -= 1
-                if event.fault is not None:
-                    raise event.fault
             elif event is not None:
                 yield event
+            elif time.monotonic() > self._order.over_at + PATIENCE_S:
+                break
+        self._is_stopped.set()
+        for mailbox in list(self._on_visit.values()):
+            said = f"{mailbox.imap.host}:{mailbox.imap.port}: the server does not answer in time"
+            yield Left(mailbox, ServerTrouble(f"{said}; the others, and mail to be sent, need theirs"))
 
     def _next_event(self, meanwhile: Callable[[], bool]) -> Event | _Gone | None:
         try:
@@ -149,22 +158,18 @@ class Visits:
     # --- in the threads
 
     def _send_one(self) -> None:
-        self._threads += 1
-        threading.Thread(target=self._visit_one_after_another, daemon=True).start()
+        with suppress(RuntimeError):  # the system lets no more threads begin; fewer will do
+            threading.Thread(target=self._visit_one_after_another, daemon=True).start()
+            self._threads += 1
 
     def _visit_one_after_another(self) -> None:
-        fault: BaseException | None = None
-        try:
+        with suppress(_Stopped):
             while (mailbox := self._choose()) is not None:
                 try:
                     self._put(Left(mailbox, self._visit(mailbox)))
                 finally:
                     self._release(mailbox)
-        except _Stopped:
-            return
-        except BaseException as raised:  # noqa: BLE001  # it is raised again, where the events are used
-            fault = raised
-        self._put(_Gone(fault))
+            self._put(_Gone())
 
     def _choose(self) -> Mailbox | None:
         """The next mailbox whose server has room for one more of us; None when time or work is over."""
@@ -173,6 +178,7 @@ class Visits:
                 for mailbox in self._waiting:
                     if self._has_room(mailbox):
                         self._waiting.remove(mailbox)
+                        self._on_visit[mailbox.key] = mailbox
                         self._at_server[_server_of(mailbox)] += 1
                         return mailbox
                 self._changed.wait(timeout=1)
@@ -181,6 +187,8 @@ class Visits:
     def _release(self, mailbox: Mailbox) -> None:
         with self._changed:
             self._at_server[_server_of(mailbox)] -= 1
+            if not self._is_stopped.is_set():
+                del self._on_visit[mailbox.key]
             self._changed.notify_all()
 
     def _has_room(self, mailbox: Mailbox) -> bool:
@@ -203,13 +211,19 @@ class Visits:
                 self._read_folders(mailbox, session, deadline)
                 if mailbox.imap.after_import != "keep" and not self._order.is_dry_run:
                     self._tell_server(mailbox, session)
+        except _Stopped:
+            raise
         except (ServerTrouble, WrongConfiguration) as trouble:
             return trouble
+        except Exception as fault:  # noqa: BLE001  # the guard around one mailbox: none may stop the others
+            return ProgramFault.of(fault)
         return None
 
     def _read_folders(self, mailbox: Mailbox, session: Session, deadline: float) -> None:
         left = min(mailbox.imap.portion, self._order.limit or mailbox.imap.portion)
         for folder in mailbox.imap.folders:
+            if time.monotonic() > deadline:
+                break
             try:
                 for batch in session.new_messages(
                     self._order.positions.get((mailbox.key, folder), Position(folder)),
@@ -221,7 +235,9 @@ class Visits:
                     header_will_do=self._header_will_do(mailbox),
                 ):
                     left -= len(batch.messages)
-                    self._put(Brought(mailbox, batch, [compress(message.raw) for message in batch.messages]))
+                    with session.at_rest():
+                        compressed = [compress(message.raw) for message in batch.messages]
+                        self._put(Brought(mailbox, batch, compressed))
                     if time.monotonic() > deadline:
                         break
             except Refused as trouble:
@@ -236,8 +252,10 @@ class Visits:
 
     def _tell_server(self, mailbox: Mailbox, session: Session) -> None:
         answer: queue.SimpleQueue[Sequence[Some]] = queue.SimpleQueue()
-        self._put(Asked(mailbox, answer))
-        for some in self._wait_for(answer):
+        with session.at_rest():
+            self._put(Asked(mailbox, answer))
+            untold = self._wait_for(answer)
+        for some in untold:
             try:
                 tell_server(mailbox.imap, session, some)
             except Refused as trouble:

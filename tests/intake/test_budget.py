@@ -1,18 +1,27 @@
 """A run ends in time, whatever its servers do, and all mailboxes have their turn."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from espomail import run
 from espomail.config.load import load
+from espomail.config.oauth2 import OAuth2
+from espomail.config.schema import Imap
+from espomail.errors import LoginRefused
+from espomail.intake import health, journal, visits
 from espomail.intake import imap as imap_module
-from espomail.intake import visits
+from espomail.intake.turns import turns
 from espomail.report import FetchReport, FetchRequest
+from espomail.store.connection import close_database
+from tests.office import Office
 from tests.servers.ports import HOST
 from tests.servers.scripted_imap import SILENCE, ScriptedImap
 
@@ -107,9 +116,9 @@ def test_changed_configuration_ends_the_waiting(sound: ScriptedImap, tmp_path: P
     fetch(tmp_path, {"m": sound}, 5)
     sound.answers("LOGIN", b"{tag} OK done\r\n")
     assert fetch(tmp_path, {"m": sound}, 5).mailboxes[0].ok is None
-    time_to_come = time.time() + 5
-    os.utime(tmp_path / "config.yaml", (time_to_come, time_to_come))
-    assert fetch(tmp_path, {"m": sound}, 5).mailboxes[0].ok is True
+    later = datetime.now(UTC) + timedelta(seconds=5)
+    os.utime(tmp_path / "config.yaml", (later.timestamp(), later.timestamp()))
+    assert fetch(tmp_path, {"m": sound}, 5, clock=lambda: later).mailboxes[0].ok is True
 
 
 def test_unreachable_server_is_tried_less_and_less_often(sound: ScriptedImap, tmp_path: Path):
@@ -130,3 +139,104 @@ def test_wait_that_a_wrong_clock_has_set_is_not_kept(sound: ScriptedImap, tmp_pa
     fetch(tmp_path, {"m": sound}, 5, clock=lambda: datetime(2040, 1, 1, tzinfo=UTC))
     sound.answers("LOGIN", b"{tag} OK done\r\n")
     assert fetch(tmp_path, {"m": sound}, 5).mailboxes[0].ok is True
+
+
+def test_one_server_serves_more_mailboxes_than_it_is_given_connections(sound: ScriptedImap, tmp_path: Path):
+    report = fetch(tmp_path, {f"m{number}": sound for number in range(20)}, 20)
+    assert [box.ok for box in report.mailboxes] == [True] * 20
+
+
+def test_visit_has_its_share_of_the_time_and_no_more(
+    silent: ScriptedImap, sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in (("MOST_CONNECTIONS", 1), ("CONNECTIONS", 1), ("SHORTEST_VISIT_S", 0.1)):
+        monkeypatch.setattr(visits, name, value)
+    report = fetch(tmp_path, {"silent": silent} | {f"m{number}": sound for number in range(3)}, 10)
+    assert [box.ok for box in report.mailboxes] == [False, True, True, True]
+
+
+def test_visit_without_an_end_is_given_up_when_the_time_is_over(
+    silent: ScriptedImap, sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(imap_module, "GRACE_S", 60)
+    monkeypatch.setattr(visits, "PATIENCE_S", 0.5)
+    began = time.monotonic()
+    report = fetch(tmp_path, {"silent": silent, "sound": sound}, 2)
+    assert time.monotonic() - began < 15
+    assert [box.ok for box in report.mailboxes] == [False, True]
+    assert "does not answer in time" in (report.mailboxes[0].error or "")
+
+
+def test_server_is_not_accused_of_our_own_slowness(
+    sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    keep = journal.keep
+
+    def keep_slowly(*given: object) -> object:
+        time.sleep(0.5)
+        return keep(*given)
+
+    monkeypatch.setattr(journal, "keep", keep_slowly)
+    monkeypatch.setattr(visits, "PATIENCE_S", 30)
+    report = fetch(tmp_path, {f"m{number}": sound for number in range(8)}, 2)
+    assert [box.error for box in report.mailboxes] == [None] * 8
+
+
+def test_fault_of_the_program_over_one_mailbox_stops_no_other(
+    sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    secret_for = visits.secret_for
+
+    def faulty(imap: Imap, *more: object, **named: object) -> object:
+        if imap.username == "bad":
+            raise KeyError("surprise")
+        return secret_for(imap, *more, **named)
+
+    monkeypatch.setattr(visits, "secret_for", faulty)
+    report = fetch(tmp_path, {"bad": sound, "good": sound}, 10)
+    assert [box.ok for box in report.mailboxes] == [False, True]
+    assert "a fault of the program: KeyError" in (report.mailboxes[0].error or "")
+    assert any("Traceback" in line for line in report.news)
+
+
+def test_machine_that_lets_few_threads_begin_has_its_mail_all_the_same(
+    sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    started = []
+
+    class Thread(threading.Thread):
+        def start(self) -> None:
+            if len(started) == 2:
+                raise RuntimeError("can't start new thread")
+            started.append(self)
+            super().start()
+
+    monkeypatch.setattr(visits, "threading", SimpleNamespace(**vars(threading) | {"Thread": Thread}))
+    report = fetch(tmp_path, {f"m{number}": sound for number in range(6)}, 20)
+    assert [box.ok for box in report.mailboxes] == [True] * 6
+
+
+def test_folder_that_is_missing_makes_no_later_trouble_worse(sound: ScriptedImap, tmp_path: Path):
+    sound.answers("STATUS", b"{tag} NO no such folder\r\n")
+    for _ in range(5):
+        (told,) = fetch(tmp_path, {"m": sound}, 5).mailboxes
+        assert (told.ok, told.next_try_at) == (False, None)
+    sound.answers("LOGIN", b"* BYE gone\r\n")
+    assert fetch(tmp_path, {"m": sound}, 5).mailboxes[0].next_try_at is None
+
+
+def test_mailbox_that_somebody_has_allowed_anew_waits_no_longer(tmp_path: Path):
+    office = Office(tmp_path)
+    token = tmp_path / "token.json"
+    imap = replace(office.config.mailboxes["support"].imap, oauth2=OAuth2(client_id="x", token_file=token))
+    support = replace(office.config.mailboxes["support"], imap=imap)
+    health.remember({"support": health.Fared(error="x", trouble=LoginRefused("x"))}, office.now)
+    now = office.now + timedelta(minutes=1)
+    os.utime(office.path, (0, 0))
+    assert not turns([support], office.path, now, are_named=False).due
+    token.touch()
+    os.utime(token, (now.timestamp(), now.timestamp()))
+    assert turns([support], office.path, now, are_named=False).due == [support]
+    os.utime(token, (now.timestamp() + 99, now.timestamp() + 99))
+    assert not turns([support], office.path, now, are_named=False).due, "a time to come tells nothing"
+    close_database()
