@@ -159,7 +159,8 @@ def authorize(
 def reset(invocation: Invocation, key: str, *, folder: str | None, yes: bool) -> None:
     """Forget how far a mailbox has been read; the next run looks through its mail since `fetch_since`.
 
-    What is here already is known by its UID or its Message-ID, and is not taken in twice.
+    What is here already is known by its UID or its Message-ID, and is not taken in twice. What was skipped is
+    decided anew.
     """
     from espomail.operations.mailbox_reset import reset as forget
 

@@ -22,6 +22,7 @@ from espomail.store.models import FolderPosition, Journal
 from espomail.store.read import rows_in, tuples_of
 
 MOST_TRIES = 3
+DROPPED = "dropped by hand"
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -135,8 +136,20 @@ def retry(entry_id: int) -> Changes:
 
 def drop(entry_id: int, raw_id: int, *, now: datetime) -> Changes:
     """Give a parked message up. That it was here, and dropped by hand, stays known."""
-    outcome = {"outcome": "skipped", "because": "dropped by hand", "raw_message": None, "decided_at": now}
+    outcome = {"outcome": "skipped", "because": DROPPED, "raw_message": None, "decided_at": now}
     return change(Journal, entry_id, **outcome), remove(models.RawMessage, raw_id)
+
+
+def forget_skipped(mailbox: str, folder: str | None) -> Changes:
+    """Let mail that was skipped there be decided anew once it is met again: its bytes are on its server only.
+
+    What an operator has dropped stays known.
+    """
+    of_rules = (Journal.outcome == "skipped") & (Journal.because.is_null() | (Journal.because != DROPPED))
+    rows = Journal.select(Journal.id).where(Journal.mailbox == mailbox, of_rules)
+    if folder is not None:
+        rows = rows.where(Journal.folder == folder)
+    return tuple(remove(Journal, number) for (number,) in tuples_of(rows))
 
 
 def _moved(mailbox: str, position: Position) -> Change:

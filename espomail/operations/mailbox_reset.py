@@ -8,6 +8,7 @@ from espomail.config.folder_names import folder_name
 from espomail.config.load import Loaded
 from espomail.config.schema import Mailbox
 from espomail.errors import NotFound
+from espomail.intake import journal
 from espomail.intake.lock import run_lock
 from espomail.store import write
 from espomail.store.changes import remove
@@ -17,6 +18,8 @@ from espomail.store.models import FolderPosition
 
 def reset(loaded: Loaded, mailbox: Mailbox, folder: str | None, *, now: datetime) -> list[str]:
     """Forget the position of one folder, or of all; gives the folders that had one.
+
+    What was skipped there is forgotten, too: the filters of today decide it anew.
 
     Raises NotFound for a folder that is neither read nor has been, TryAgainLater while a run goes on, which
     would write its own position afterwards.
@@ -38,6 +41,7 @@ def _reset(mailbox: Mailbox, folder: str | None) -> list[str]:
     forgotten = [name for name in known if folder in {None, name}]
     with writing():
         write.apply(remove(FolderPosition, mailbox.key, name) for name in forgotten)
+        write.apply(journal.forget_skipped(mailbox.key, folder))
     return forgotten
 
 

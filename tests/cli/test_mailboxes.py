@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from espomail.store.changes import put
+from espomail.store.changes import change, put
 from espomail.store.models import FolderPosition, Journal, database
 from tests.cli.conftest import OfficeWith, Program
 from tests.office import NOW, Office, mail
@@ -118,6 +118,23 @@ def test_reset_knows_the_inbox_in_whatever_letters(office: Office, espomail: Pro
     said = espomail("mailbox", "reset", "support", "--folder", "nope")
     told = 'espomail: error: mailbox support reads no folder "nope"; it reads: INBOX\n'
     assert (said.code, said.err) == (66, told)
+
+
+def test_reset_forgets_what_was_skipped_there_and_keeps_what_was_dropped(
+    office: Office, espomail: Program
+) -> None:
+    office.receive(mail("One"), mail("Two"), mail("Three"))
+    office.receive(mail("Four"), folder="Drafts")
+    for number, because in (
+        (1, "filter f skips it"),
+        (2, "dropped by hand"),
+        (4, "folder Drafts holds drafts"),
+    ):
+        office.write((change(Journal, number, outcome="skipped", because=because, email=None),))
+    assert espomail("mailbox", "reset", "support", "--folder", "INBOX").code == 0
+    assert office.rows(Journal, "id") == [2, 3, 4]
+    assert espomail("mailbox", "reset", "support").code == 0
+    assert office.rows(Journal, "id") == [2, 3]
 
 
 def test_reset_asks_on_a_terminal(office: Office, on_terminal: Program) -> None:

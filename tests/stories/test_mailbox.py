@@ -331,6 +331,17 @@ def test_mail_is_found_again_after_a_reset_and_taken_in_once(desk_anywhere: Desk
     assert desk.espomail.ok("mailbox", "reset", "support", "--folder", "INBOX") == ""
 
 
+def test_mail_that_a_wrong_filter_skipped_comes_in_after_a_reset(desk: Desk):
+    desk.configure(("mailboxes:\n", 'filters: [{name: wrong, subject: "*", action: skip}]\nmailboxes:\n'))
+    desk.writes(desk.customer("carl"), "Question")
+    desk.espomail.ok("fetch")
+    assert desk.espomail.json("case", "list") == []
+    desk.configure()
+    desk.espomail.ok("mailbox", "reset", "support", "--yes")
+    desk.espomail.ok("fetch")
+    assert [case["name"] for case in desk.espomail.json("case", "list")] == ["Question"]
+
+
 def test_reset_waits_for_no_run_that_would_undo_it(desk: Desk):
     desk.espomail.ok("fetch")
     with (desk.espomail.folder / "espomail.db.lock").open() as lock:
