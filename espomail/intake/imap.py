@@ -91,14 +91,18 @@ class Session:
         The first time, and after the server has given the folder new UIDs, messages are found by date. Each
         batch carries the position that holds once it is kept. Of a message over `max_size` bytes only the
         header fields are fetched, and of any large one whose header `header_will_do`. The position stays
-        below a message that the server withholds; the others are given, and then Refused is raised.
+        below a message that the server withholds; the others are given, and then Refused is raised. So it is
+        once for a server that was set back to an older state.
         """
         folder = position.folder
         with told_as_trouble(f"{self._host}: folder {folder}"):
             if _is_unchanged(self._status(folder), position):
                 return
             uidvalidity, uid_next = self._examine(folder)
-            self._refuse_older_state(position, uidvalidity, uid_next)
+            last_uid = position.last_uid
+            is_set_back = position.uidvalidity == uidvalidity and 0 < uid_next <= last_uid
+            if is_set_back:  # new mail has UIDs that have been read: it is found by date, as with new UIDs
+                position = msgspec.structs.replace(position, uidvalidity=None)
             if position.special_use is None:
                 position = msgspec.structs.replace(position, special_use=self._special_use(folder))
             if position.uidvalidity != uidvalidity:
@@ -123,6 +127,13 @@ class Session:
                     begun = begun.moved(part.last_uid, None if since_day else newest)
                 yield Batch(part.messages, begun, len(withheld) + later)
             self._refuse_withheld(folder, withheld)
+            if is_set_back:
+                raise Refused(
+                    f"{self._host}: folder {folder}: the server's next UID is {uid_next}, but UIDs up to "
+                    f"{last_uid} have been read: it lost mail, or was set back to an older state; its latest "
+                    "mail is read again",
+                    is_temporary=False,
+                )
 
     def uids_since(self, folder: str, since: date) -> tuple[int, int, list[int]]:
         """The folder's UIDVALIDITY, the UID that comes next, and those of all mail since then, ascending."""
@@ -223,15 +234,6 @@ class Session:
         if b"UIDVALIDITY" not in answer:
             raise Refused(f"{self._host}: folder {folder} has no UIDVALIDITY", is_temporary=False)
         return _number(answer[b"UIDVALIDITY"]), _number(answer.get(b"UIDNEXT", 0))
-
-    def _refuse_older_state(self, position: Position, uidvalidity: int, uid_next: int) -> None:
-        """New mail below the UIDs that have been read would never be found."""
-        if position.uidvalidity == uidvalidity and 0 < uid_next <= position.last_uid:
-            raise Refused(
-                f"{self._host}: folder {position.folder}: the server's next UID is {uid_next}, but UIDs up "
-                f"to {position.last_uid} have been read: it lost mail, or was set back to an older state",
-                is_temporary=False,
-            )
 
     def _search(self, last_uid: int, since: date | None) -> list[int]:
         found = self._found(["SINCE", since] if since else ["UID", f"{last_uid + 1}:*"])
