@@ -38,19 +38,22 @@ class Server(Protocol):
 
 
 class Watch:
-    """Cuts a connection off once its time is over: whoever reads from it gets an error at once.
+    """Cuts a connection off once its time is over: whoever waits for it finds at once that it has ended.
 
-    A time-out of the socket alone does not do that, since it begins anew with each byte that arrives.
+    A time-out of the socket alone does not do that, since it begins anew with each byte that arrives. A watch
+    that has cut goes on to do so: a connection that it is given later has no time at all.
     """
 
     def __init__(self) -> None:
         self.has_cut = False
         self.cut_at: float | None = None  # a moment of the monotonic clock; None: it watches no longer
-        self._connection: object = None
+        self._sock: socket.socket | None = None
 
-    def over(self, connection: object) -> None:
-        """Watch this connection, by its attribute `sock`."""
-        self._connection = connection
+    def over(self, sock: socket.socket) -> None:
+        """Watch this connection from now on, instead of an earlier one or of what it was before its TLS."""
+        self._sock = sock
+        if self.has_cut:  # looked at after `_sock` is set, as `cut` sets it before it looks there
+            self.cut()
 
     def allow(self, time_s: float) -> None:
         """So much time from now on, whatever was left."""
@@ -62,13 +65,12 @@ class Watch:
         self.cut_at = None
 
     def cut(self) -> None:
-        """End the connection under whoever waits for it."""
+        """End the connection under whoever waits for it: its reader sees the end, its writer an error."""
         self.has_cut = True
-        sock = getattr(self._connection, "sock", None)
-        if isinstance(sock, socket.socket):
+        if self._sock is not None:
             with suppress(OSError):
                 # An SSLSocket's own `shutdown` would first let what is being written go on in clear text.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
 
 
 class _Watchman:
@@ -150,8 +152,29 @@ def tls_context(server: Server) -> ssl.SSLContext:
         raise ServerTrouble(said, is_temporary=False) from None
 
 
-def connected(host: str, port: int, time_s: float) -> socket.socket:
-    """A connection to one of the host's addresses, which share the time. Raises OSError."""
+class Tls:
+    """TLS with a server, under watch from the handshake on. To libraries it looks like an SSLContext."""
+
+    def __init__(self, server: Server, watch: Watch) -> None:
+        self._context = tls_context(server)
+        self._watch = watch
+
+    def wrap_socket(self, sock: socket.socket, server_hostname: str) -> ssl.SSLSocket:
+        """The connection, encrypted. Raises OSError."""
+        wrapped = self._context.wrap_socket(
+            sock, server_hostname=server_hostname, do_handshake_on_connect=False
+        )
+        try:
+            self._watch.over(wrapped)
+            wrapped.do_handshake()
+        except BaseException:
+            wrapped.close()
+            raise
+        return wrapped
+
+
+def connected(host: str, port: int, time_s: float, watch: Watch) -> socket.socket:
+    """A connection to one of the host's addresses, which share the time; it is watched. Raises OSError."""
     ends_at = time.monotonic() + time_s
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     trouble = OSError("the host has no address")
@@ -169,6 +192,7 @@ def connected(host: str, port: int, time_s: float) -> socket.socket:
             trouble = its_trouble
         else:
             connection.settimeout(time_s)
+            watch.over(connection)
             return connection
     raise trouble
 

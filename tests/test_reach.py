@@ -2,6 +2,9 @@
 
 import imaplib
 import smtplib
+import socket
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -10,7 +13,15 @@ import pytest
 from espomail.config.schema import Imap
 from espomail.config.validate import decode_amount
 from espomail.errors import ServerTrouble
-from espomail.reach import LONGEST_SAID_CHARS, clean, tls_context
+from espomail.reach import LONGEST_SAID_CHARS, Tls, Watch, clean, connected, tls_context, watched
+from tests.servers.ports import HOST
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """The port of a server that never says anything."""
+    with socket.create_server((HOST, 0)) as listener:
+        yield listener.getsockname()[1]
 
 
 @pytest.mark.parametrize(
@@ -52,3 +63,18 @@ def test_a_ca_file_that_is_none_is_told_without_error_numbers(
     told = rf"ca\.pem cannot be used: {why}; name a file with certificates in PEM$"
     with pytest.raises(ServerTrouble, match=told):
         tls_context(msgspec.convert(settings, Imap, dec_hook=decode_amount))
+
+
+def test_connection_that_comes_after_the_time_is_over_is_cut_at_once(silent: int) -> None:
+    watch = Watch()
+    watch.cut()
+    with connected(HOST, silent, 5, watch) as connection:
+        assert connection.recv(1) == b""
+
+
+def test_handshake_ends_when_the_time_is_over(silent: int) -> None:
+    server = Imap(host=HOST, port=silent, fetch_since=date(2026, 1, 1))
+    with watched(0.1, "the server") as watch:
+        connection = connected(HOST, silent, 5, watch)
+        with pytest.raises(OSError, match=r"EOF|reset|not connected"):
+            Tls(server, watch).wrap_socket(connection, server_hostname=HOST)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
-from espomail.reach import Watch, clean, no_starttls, reaching, tls_context
+from espomail.reach import Tls, Watch, clean, no_starttls, reaching, watched
 
 if TYPE_CHECKING:
     from espomail.intake.wire import Client
 
+GOODBYE_S: Final = 2.0  # nothing depends on it
 NO_IMAP: Final = (  # what the libraries raise on an answer that is no IMAP
     ArithmeticError,
     AssertionError,
@@ -61,17 +62,27 @@ def connect(imap: Imap, timeout_s: float, watch: Watch) -> "Client":
     """
     from espomail.intake.wire import Client
 
-    context = None if imap.security == "none" else tls_context(imap)
+    tls = None if imap.security == "none" else Tls(imap, watch)
     with told_as_trouble(f"{imap.host}:{imap.port}: the greeting"), reaching(imap):
-        client = Client(imap, context if imap.security == "tls" else None, timeout_s, watch)
+        client = Client(imap, tls if imap.security == "tls" else None, timeout_s, watch)
         with ExitStack() as on_trouble:
             on_trouble.callback(shut, client)
             if imap.security == "starttls":
                 if not client.has_capability("STARTTLS"):
                     raise no_starttls(imap)
-                client.starttls(context)
+                client.starttls(tls)
             on_trouble.pop_all()
     return client
+
+
+def leave(client: "Client") -> None:
+    """Say goodbye, if the server still listens; that it does not is no trouble any more."""
+    try:
+        with watched(GOODBYE_S, "leaving") as watch, told_as_trouble("leaving"):
+            watch.over(client.socket())
+            client.logout()
+    except ServerTrouble:
+        shut(client)
 
 
 def shut(client: "Client") -> None:

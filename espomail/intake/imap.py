@@ -15,7 +15,7 @@ import msgspec
 
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
-from espomail.intake.connect import Refused, connect, shut, told_as_trouble
+from espomail.intake.connect import Refused, connect, leave, told_as_trouble
 from espomail.intake.download import Download, HeaderWillDo, aware
 from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Position, RawMessage
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from espomail.intake.wire import Client
 
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
-GOODBYE_S: Final = 2.0  # nothing depends on it
 FOLDERS_NAMED: Final = 20
 _NO_DATE: Final = datetime.fromtimestamp(0, UTC)
 
@@ -49,7 +48,7 @@ def sign_in(imap: Imap, secret: str | Token, *, deadline: float) -> "Iterator[Se
             log_in(client, imap, secret)
             yield Session(client, imap.host, watch, deadline + GRACE_S)
         finally:
-            _leave(client)
+            leave(client)
 
 
 class Session:
@@ -302,13 +301,3 @@ def _number(told: bytes | int) -> int:
     if not 0 <= number < 2**32:
         raise ValueError(f"{number} is more than 32 bits")
     return number
-
-
-def _leave(client: "Client") -> None:
-    """Say goodbye, if the server still listens; that it does not is no trouble any more."""
-    try:
-        with watched(GOODBYE_S, "leaving") as watch, told_as_trouble("leaving"):
-            watch.over(client._imap)
-            client.logout()
-    except ServerTrouble:
-        shut(client)

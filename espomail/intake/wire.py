@@ -3,7 +3,6 @@
 import imaplib
 import re
 import socket
-import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from imapclient.exceptions import LoginError
 from imapclient.response_parser import parse_fetch_response
 
 from espomail.config.schema import Imap
-from espomail.reach import Watch
+from espomail.reach import Tls, Watch, connected
 
 # A search over a large folder answers with one line of all its UIDs; imaplib takes a million bytes at most.
 imaplib._MAXLINE = 64 * 1024**2  # type: ignore[attr-defined]
@@ -49,18 +48,18 @@ class About(msgspec.Struct, frozen=True):
 class Connection(imaplib.IMAP4):
     """imaplib's connection, under watch from its first byte, that reads no more than there is room for."""
 
-    def __init__(self, imap: Imap, context: ssl.SSLContext | None, timeout_s: float, watch: Watch) -> None:
+    def __init__(self, imap: Imap, tls: Tls | None, timeout_s: float, watch: Watch) -> None:
         self.room_bytes = ANSWER_BYTES
-        self._context = context
-        watch.over(self)
+        self._tls = tls
+        self._watch = watch
         super().__init__(imap.host, imap.port or 0, timeout_s)
 
-    def _create_socket(self, timeout: float | None) -> Any:
-        bare = super()._create_socket(timeout)  # type: ignore[misc]
+    def _create_socket(self, timeout: float) -> socket.socket:
+        bare = connected(self.host, self.port, timeout, self._watch)
         bare.setsockopt(
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
         )  # else some servers wait 40 ms for a literal
-        return bare if self._context is None else self._context.wrap_socket(bare, server_hostname=self.host)
+        return bare if self._tls is None else self._tls.wrap_socket(bare, server_hostname=self.host)
 
     def _get_capabilities(self) -> None:
         """What the greeting tells need not be asked for; after STARTTLS that does not count any more."""
@@ -81,9 +80,9 @@ class Connection(imaplib.IMAP4):
 class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
     """imapclient's client over such a connection."""
 
-    def __init__(self, imap: Imap, context: ssl.SSLContext | None, timeout_s: float, watch: Watch) -> None:
-        self._wire = (imap, context, timeout_s, watch)
-        super().__init__(imap.host, port=imap.port, ssl=context is not None, timeout=timeout_s)
+    def __init__(self, imap: Imap, tls: Tls | None, timeout_s: float, watch: Watch) -> None:
+        self._wire = (imap, tls, timeout_s, watch)
+        super().__init__(imap.host, port=imap.port, ssl=tls is not None, timeout=timeout_s)
         self.normalise_times = False  # INTERNALDATE with its own time zone
         self._imap.debug = 0  # imapclient sets 5, for which imaplib writes out every message as a repr
 

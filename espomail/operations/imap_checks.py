@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from espomail.config.folder_names import folder_name
 from espomail.config.schema import Imap, Mailbox, MoveTo
 from espomail.errors import ServerTrouble
-from espomail.intake.connect import connect, shut, told_as_trouble
+from espomail.intake.connect import connect, leave, told_as_trouble
 from espomail.intake.login import log_in
 from espomail.intake.server_folders import ServerFolder, server_folders
 from espomail.operations.findings import Checkup
@@ -31,7 +31,7 @@ def open_client(imap: Imap) -> Iterator["Client"]:
         try:
             yield client
         finally:
-            _leave(client)
+            leave(client)
 
 
 def check_imap(checkup: Checkup, mailbox: Mailbox, now: datetime) -> None:
@@ -131,11 +131,3 @@ def _newest(client: "Client") -> datetime | None:
 def _in_words(span: timedelta) -> str:
     minutes = int(span.total_seconds() // 60)
     return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
-
-
-def _leave(client: "Client") -> None:
-    try:
-        with told_as_trouble("leaving"):
-            client.logout()
-    except ServerTrouble:
-        shut(client)

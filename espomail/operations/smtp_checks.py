@@ -28,10 +28,9 @@ def open_client(smtp: Smtp) -> Iterator["SMTP"]:
 
     with watched(LONGEST_S, f"{smtp.host}:{smtp.port}") as watch:
         client = new_client(smtp, SILENCE_S)
-        watch.over(client)
         try:
             with told_as_trouble(smtp):
-                connect(client, smtp)
+                connect(client, smtp, watch)
             yield client
         finally:
             with suppress(smtplib.SMTPException, OSError):

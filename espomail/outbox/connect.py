@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from espomail.config.schema import Smtp
 from espomail.errors import ServerTrouble
-from espomail.reach import clean, connected, no_starttls, reaching, tls_context
+from espomail.reach import Tls, Watch, clean, connected, no_starttls, reaching
 
 if TYPE_CHECKING:
     from smtplib import SMTP
@@ -36,7 +36,7 @@ def told_as_trouble(smtp: Smtp) -> Iterator[None]:
 
 
 def new_client(smtp: Smtp, timeout_s: float) -> "SMTP":
-    """Not yet connected, so that it can be watched from the first byte."""
+    """Not yet connected."""
     import smtplib
 
     client = smtplib.SMTP(local_hostname=_own_name(), timeout=timeout_s)
@@ -44,13 +44,13 @@ def new_client(smtp: Smtp, timeout_s: float) -> "SMTP":
     return client
 
 
-def connect(client: "SMTP", smtp: Smtp) -> None:
-    """Connect and say EHLO, encrypted as the configuration asks, or not at all."""
+def connect(client: "SMTP", smtp: Smtp, watch: Watch) -> None:
+    """Connect and say EHLO, encrypted as the configuration asks, or not at all; under watch."""
     import smtplib
 
-    client.sock = connected(smtp.host, smtp.port or 0, client.timeout)
+    client.sock = connected(smtp.host, smtp.port or 0, client.timeout, watch)
     if smtp.security == "tls":
-        client.sock = tls_context(smtp).wrap_socket(client.sock, server_hostname=smtp.host)
+        client.sock = Tls(smtp, watch).wrap_socket(client.sock, server_hostname=smtp.host)
     code, said = client.getreply()
     if code != 220:
         raise smtplib.SMTPConnectError(code, said)
@@ -58,7 +58,7 @@ def connect(client: "SMTP", smtp: Smtp) -> None:
     if smtp.security == "starttls":
         if not client.has_extn("starttls"):
             raise no_starttls(smtp)
-        client.starttls(context=tls_context(smtp))
+        client.starttls(context=Tls(smtp, watch))  # type: ignore[call-overload]
         client.ehlo_or_helo_if_needed()
 
 

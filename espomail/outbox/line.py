@@ -95,10 +95,9 @@ def open_line(smtp: Smtp, secret: str | Token | None, *, ends_at: float, timeout
     most_s = max(0.01, min(PATIENCE * timeout_s, ends_at - time.monotonic()))
     with watched(most_s, f"{smtp.host}:{smtp.port}") as watch:
         client = new_client(smtp, min(timeout_s, most_s))
-        watch.over(client)
         try:
             with told_as_trouble(smtp):
-                connect(client, smtp)
+                connect(client, smtp, watch)
                 if secret is not None:
                     log_in(client, smtp, secret)
         except BaseException:

@@ -3,7 +3,6 @@
 Nothing is asked but over TLS, save on this machine; no redirect is followed; time and size have their limits.
 """
 
-import socket
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from espomail.config.addresses import is_secure_url
 from espomail.config.oauth2 import OAuth2
 from espomail.config.secrets import client_secret_of
 from espomail.errors import ServerTrouble, WrongConfiguration
-from espomail.reach import clean, connected, reaching, tls_context, watched
+from espomail.reach import Tls, clean, connected, reaching, watched
 from espomail.sign_in.answer import object_in
 
 SILENCE_S: Final = 8.0
@@ -59,13 +58,6 @@ class _Place(msgspec.Struct, frozen=True):
     place: str
 
 
-class _Held:
-    """The connection, for the watch: http.client forgets it while it reads the last answer."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-
-
 def ask(oauth2: OAuth2, url: str, form: Mapping[str, str]) -> dict[str, Any]:
     """The answer of the server at `url` to this form, with the client's own id and secret in it.
 
@@ -106,12 +98,11 @@ def _post(oauth2: OAuth2, url: str, body: bytes) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(server.host, server.port)
     target = f"{parts.path or '/'}{parts.query and '?'}{parts.query}"
     with watched(LONGEST_S, where) as watch, reaching(server):
-        held = _Held(connected(server.host, server.port, SILENCE_S))
-        watch.over(held)
+        sock = connected(server.host, server.port, SILENCE_S, watch)
         try:
             if is_tls:
-                held.sock = tls_context(server).wrap_socket(held.sock, server_hostname=server.host)
-            connection.sock = held.sock
+                sock = Tls(server, watch).wrap_socket(sock, server_hostname=server.host)
+            connection.sock = sock
             connection.request("POST", target, body, _HEADERS)
             with connection.getresponse() as response:
                 content = response.read(LONGEST_ANSWER_BYTES + 1)
@@ -123,7 +114,7 @@ def _post(oauth2: OAuth2, url: str, body: bytes) -> tuple[int, bytes]:
             said = f"{where}: the token server's answer makes no sense: {clean(trouble)}"
             raise ServerTrouble(said) from trouble
         finally:
-            held.sock.close()
+            sock.close()
     if len(content) > LONGEST_ANSWER_BYTES:
         raise ServerTrouble(f"{where}: the token server's answer is longer than any of this kind")
     return response.status, content

@@ -9,8 +9,10 @@ import pytest
 
 from espomail.config.schema import Imap
 from espomail.errors import LoginRefused, ServerTrouble
+from espomail.intake.connect import connect, shut, told_as_trouble
 from espomail.intake.imap import sign_in
 from espomail.intake.messages import Position, RawMessage
+from espomail.reach import Watch
 from tests.office import mail
 from tests.servers.dovecot import Dovecot
 from tests.servers.mailboxes import PASSWORD, Mailboxes
@@ -244,6 +246,17 @@ def test_encrypted_session_trusts_the_configured_authority(mailboxes, user, imap
     mailboxes.deliver(user, mail("One"))
     port = mailboxes.imaps_port if security == "tls" else mailboxes.imap_port
     assert len(fetched(tls(imap, mailboxes, security=security, port=port))[0]) == 1
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_session_ends_with_its_time_when_it_is_encrypted_too(mailboxes, imap, security):
+    port = mailboxes.imaps_port if security == "tls" else mailboxes.imap_port
+    watch = Watch()
+    client = connect(tls(imap, mailboxes, security=security, port=port), 5, watch)
+    watch.cut()
+    with pytest.raises(ServerTrouble, match="the server broke off"), told_as_trouble("waiting"):
+        client.noop()
+    shut(client)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """IMAP servers that fall silent, break off or talk nonsense: each ends in time, and says what it was."""
 
+import socket
 import time
 from collections.abc import Container, Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,7 +15,7 @@ from espomail.intake import imap as imap_module
 from espomail.intake.connect import Refused
 from espomail.intake.imap import sign_in
 from espomail.intake.messages import Batch, Position, RawMessage
-from tests.servers.ports import HOST
+from tests.servers.ports import HOST, unanswering
 from tests.servers.scripted_imap import DRIP, DROP, MESSAGE, SILENCE, ScriptedImap
 
 PASSWORD = "secret"
@@ -86,6 +88,34 @@ def test_server_that_sends_a_byte_now_and_then_is_given_up_in_time(server, monke
     with pytest.raises(ServerTrouble, match="does not answer in time: it is too slow"):
         fetched(server, patience_s=0.2)
     assert time.monotonic() - began < 5
+
+
+def test_time_that_is_over_before_there_is_a_connection_ends_it_as_well(server, monkeypatch):
+    """The server's name is looked up slowly."""
+    look_up = socket.getaddrinfo
+
+    def slowly(*of: Any, **kinds: Any) -> Any:
+        time.sleep(0.5)
+        return look_up(*of, **kinds)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    monkeypatch.setattr(imap_module, "GRACE_S", 0.2)
+    server.answers("GREETING", b"* OK " + DRIP)
+    began = time.monotonic()
+    with pytest.raises(ServerTrouble, match="does not answer in time: it is too slow"):
+        fetched(server, patience_s=0)
+    assert time.monotonic() - began < 5
+
+
+def test_address_of_the_host_that_does_not_answer_leaves_time_for_the_others(server, monkeypatch):
+    with unanswering("127.0.0.2") as address:
+        both = [address, (HOST, server.port)]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in both]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        monkeypatch.setattr(imap_module, "SILENCE_S", 4)
+        began = time.monotonic()
+        assert [message.raw for message in fetched(server)] == [MESSAGE]
+        assert time.monotonic() - began < 3.5
 
 
 @pytest.mark.parametrize("stage", STAGES)

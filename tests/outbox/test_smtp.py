@@ -14,7 +14,7 @@ from espomail.outbox import connect
 from espomail.outbox import smtp as smtp_module
 from espomail.outbox.delivery import Accepted, InDoubt, Refused
 from espomail.outbox.smtp import open_courier
-from tests.servers.ports import HOST, free_port
+from tests.servers.ports import HOST, free_port, unanswering
 from tests.servers.scripted_smtp import DRIP, DROP, RESET, SILENCE, ScriptedSmtp
 
 RAW = b"Subject: x\r\n\r\nhello\r\n"
@@ -161,20 +161,13 @@ def test_deadline_leaves_the_server_time_for_its_answer(scripted_smtp, monkeypat
 
 
 def test_address_of_the_host_that_does_not_answer_leaves_time_for_the_others(scripted_smtp, monkeypatch):
-    with socket.create_server(("127.0.0.2", 0), backlog=0) as full:
-        waiting = []
-        for _ in range(3):  # the kernel answers nobody once so many wait
-            waiting.append(socket.socket())
-            waiting[-1].setblocking(False)
-            waiting[-1].connect_ex(full.getsockname())
-        both = [full.getsockname(), (HOST, scripted_smtp.port)]
+    with unanswering("127.0.0.2") as address:
+        both = [address, (HOST, scripted_smtp.port)]
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in both]
         monkeypatch.setattr(connect.socket, "getaddrinfo", lambda *_, **__: found)
         began = time.monotonic()
         assert delivered(scripted_smtp, timeout_s=4) == Accepted()
         assert time.monotonic() - began < 3.5
-        for one in waiting:
-            one.close()
 
 
 def test_refusal_for_good_stays_one_when_the_server_hangs_up_on_it(scripted_smtp):

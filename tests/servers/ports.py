@@ -3,7 +3,8 @@
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -38,3 +39,14 @@ def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
+
+
+@contextmanager
+def unanswering(host: str) -> Iterator[tuple[str, int]]:
+    """An address where nobody answers a call, nor refuses it."""
+    with socket.create_server((host, 0), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(3):  # the kernel answers nobody once so many wait
+            caller = waiting.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        yield full.getsockname()

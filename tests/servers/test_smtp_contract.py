@@ -11,6 +11,7 @@ from espomail.errors import ServerTrouble
 from espomail.outbox import connect
 from espomail.outbox.delivery import Accepted, Refused
 from espomail.outbox.smtp import open_courier
+from espomail.reach import Watch
 from tests.servers.dovecot import Dovecot
 from tests.servers.ports import HOST, wait_until
 from tests.servers.postfix import Postfix
@@ -146,6 +147,18 @@ def test_submission_over_tls_from_the_first_byte(postfix, dovecot, user):
             courier.be_ready()
             assert courier.deliver(user, [user], RAW) == Accepted()
     assert len(wait_until(lambda: (found := dovecot.messages(user))[1:] and found, "both mails")) == 2
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_line_ends_with_its_time_when_it_is_encrypted_too(postfix, security):
+    port = postfix.submissions_port if security == "tls" else postfix.submission_port
+    server = smtp(port, host="localhost", security=security, ca_file=postfix.ca_file)
+    watch = Watch()
+    client = connect.new_client(server, 5)
+    connect.connect(client, server, watch)
+    watch.cut()
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        client.noop()
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
