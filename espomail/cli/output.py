@@ -20,6 +20,7 @@ from espomail.errors import WrongUsage
 from espomail.store.fields import utc_text
 
 LINES_ON_A_TERMINAL = 50
+MOST_LINES = sys.maxsize - 1  # that a limit can say; one more is asked for, to see whether there are more
 WRITTEN_TOGETHER = 200  # lines, so that a long list costs few system calls and starts at once
 
 
@@ -63,6 +64,7 @@ class Output:
     def show_list(self, listing: Listing[Line]) -> None:
         """A list, up to `--limit` lines of it, sorted by `--sort`."""
         limit = self.invocation.limit or (LINES_ON_A_TERMINAL if self.is_terminal else None)
+        limit = limit and min(limit, MOST_LINES)
         lines = listing.lines(sort=self.invocation.sort, limit=limit and limit + 1)
         if limit is None:
             self.show_lines(listing.line, lines)

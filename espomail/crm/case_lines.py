@@ -16,6 +16,11 @@ from espomail.store.changes import Row
 from espomail.store.models import Email
 from espomail.store.read import tuples_of
 
+CUSTOMERS = ("account", "contact", "lead")
+PLAIN = ("name", "status", "priority", "assigned_user", "mailbox", "created_at", "modified_at")
+COLUMNS_OF_HEADS = ("id", *CUSTOMERS, *PLAIN)
+"""What `case_heads` takes of a case's row."""
+
 
 class CaseHead(Struct, frozen=True, kw_only=True):
     """What a list and a page have in common."""
@@ -76,14 +81,13 @@ def case_lines(rows: Sequence[Row], access: Access) -> Iterator[CaseLine]:
 def case_heads(rows: Sequence[Row], access: Access) -> dict[int, dict[str, Any]]:
     """By number, what the cases show in a list and on a page alike."""
     teams = teams_of("case", [row["id"] for row in rows])
-    names = names_of(access, pointed_at(rows, "account", "contact", "lead"))
-    plain = ("name", "status", "priority", "assigned_user", "mailbox", "created_at", "modified_at")
+    names = names_of(access, pointed_at(rows, *CUSTOMERS))
     return {
         row["id"]: {
             "number": row["id"],
             "teams": teams[row["id"]],
-            **{kind: named(names, kind, row[kind]) for kind in ("account", "contact", "lead")},
-            **{name: row[name] for name in plain},
+            **{kind: named(names, kind, row[kind]) for kind in CUSTOMERS},
+            **{name: row[name] for name in PLAIN},
         }
         for row in rows
     }

@@ -9,12 +9,19 @@ from peewee import fn
 
 from espomail.crm import emails
 from espomail.crm.access import Access, no_such
-from espomail.crm.case_lines import CaseLine, CasePage, case_heads, case_lines, emails_counted, is_of_case
+from espomail.crm.case_lines import (
+    COLUMNS_OF_HEADS,
+    CaseLine,
+    CasePage,
+    case_heads,
+    case_lines,
+    emails_counted,
+    is_of_case,
+)
 from espomail.crm.desk import OPEN_STATUSES
 from espomail.crm.followers import followers_of
 from espomail.crm.listing import Listing
-from espomail.crm.records import LARGEST_ID
-from espomail.crm.refs import Ref
+from espomail.crm.refs import LARGEST_ID, Ref
 from espomail.crm.search import contains
 from espomail.crm.stream import stream_of
 from espomail.store.models import Case, Email, RecordTeam
@@ -22,6 +29,8 @@ from espomail.store.read import rows_of
 
 STATUSES = ("New", "Assigned", "Pending", "Closed", "Rejected", "Duplicate")
 PRIORITIES = ("Low", "Normal", "High", "Urgent")
+SHOWN_IN_LISTS = tuple(getattr(Case, name) for name in COLUMNS_OF_HEADS)
+"""Without the description, which may be as long as a mail."""
 
 
 class CaseFilter(Struct, frozen=True, kw_only=True):
@@ -44,7 +53,9 @@ def listing(access: Access, wanted: CaseFilter = CaseFilter()) -> Listing[CaseLi
     plain = ("assigned_user", "mailbox", "created_at", "modified_at")
     return Listing(
         line=CaseLine,
-        query=Case.select().where(~Case.is_deleted, access.records("case"), *_conditions(wanted)),
+        query=Case.select(*SHOWN_IN_LISTS).where(
+            ~Case.is_deleted, access.records("case"), *_conditions(wanted)
+        ),
         order=(Case.id.desc(),),
         sorts={
             "number": Case.id,

@@ -11,8 +11,7 @@ from peewee import JOIN, fn
 from espomail.crm.access import Access, no_such
 from espomail.crm.email_lines import EmailLine, EmailPage, email_lines, email_page
 from espomail.crm.listing import Listing
-from espomail.crm.records import LARGEST_ID
-from espomail.crm.refs import Ref
+from espomail.crm.refs import LARGEST_ID, Ref
 from espomail.crm.search import contains, like
 from espomail.errors import NotFound, UnusableInput
 from espomail.mail.parse import attachment_bytes

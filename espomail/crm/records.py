@@ -10,13 +10,12 @@ from espomail.crm.access import Access, no_such
 from espomail.crm.followers import followers_of
 from espomail.crm.listing import Listing
 from espomail.crm.record_lines import LINES, PAGES
-from espomail.crm.refs import MODELS, Ref
+from espomail.crm.refs import LARGEST_ID, MODELS, Ref
 from espomail.crm.search import contains
 from espomail.errors import NotFound, UnusableInput
 from espomail.store.models import Contact, RecordAddress
 from espomail.store.read import rows_of, tuples_of
 
-LARGEST_ID = 2**63 - 1
 SORTED_BY = (
     "phone",
     "website",

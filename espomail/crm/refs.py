@@ -7,6 +7,8 @@ from espomail.store.models import Account, Case, Contact, Lead, Numbered
 
 MODELS: dict[str, type[Numbered]] = {"account": Account, "contact": Contact, "lead": Lead, "case": Case}
 
+LARGEST_ID = 2**63 - 1
+
 
 class Ref(NamedTuple):
     """A record that an e-mail can belong to and that users can follow."""

@@ -9,7 +9,7 @@ from peewee import Field
 
 from espomail.crm.access import Access
 from espomail.crm.listing import Named, Parent
-from espomail.crm.refs import MODELS, Ref
+from espomail.crm.refs import LARGEST_ID, MODELS, Ref
 from espomail.store.changes import Row
 from espomail.store.models import Contact, RecordAddress, RecordTeam, Table
 from espomail.store.read import rows_of, tuples_of
@@ -82,8 +82,8 @@ def addresses_of(kind: str, ids: Collection[int]) -> Mapping[int, tuple[str, ...
 
 
 def in_portions(ids: Iterable[int]) -> Iterator[list[int]]:
-    """The ids, as many at a time as an `IN (…)` of any database takes."""
-    ordered = iter(sorted(ids))
+    """The ids, as many at a time as an `IN (…)` of any database takes; none that no record can have."""
+    ordered = iter(sorted(number for number in ids if 0 < number <= LARGEST_ID))
     while some := list(islice(ordered, IDS_PER_SELECT)):
         yield some
 

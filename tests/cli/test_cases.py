@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from espomail.crm import cases
+from espomail.crm.access import SYSTEM, Access
 from espomail.store.changes import change
 from espomail.store.models import Case
 from tests.cli.conftest import OfficeWith, Program
@@ -146,3 +148,8 @@ def test_of_a_mail_that_may_not_be_read_the_stream_tells_only_that_it_is_there(
         None,
         "an e-mail that you may not read",
     )
+
+
+def test_list_does_not_read_the_descriptions(desk: Office) -> None:
+    (row, *_) = cases.listing(Access(SYSTEM, desk.config)).query.dicts()
+    assert "description" not in row

@@ -125,6 +125,11 @@ def test_limit_cuts_a_list(three_cases: Office, espomail: Program) -> None:
     assert espomail("case", "list", "--limit", "2", "--fields", "number").out.split() == ["3", "2"]
 
 
+def test_limit_may_be_any_number(three_cases: Office, espomail: Program) -> None:
+    said = espomail("case", "list", "--limit", "9" * 30, "--fields", "number")
+    assert (said.code, said.out.split()) == (0, ["3", "2", "1"])
+
+
 def test_a_list_longer_than_one_portion_comes_whole(office: Office, espomail: Program) -> None:
     for number in range(900):
         office.account(f"Customer {number}")

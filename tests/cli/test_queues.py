@@ -92,7 +92,9 @@ def test_what_was_sent_is_never_sent_again(outbox: Office, espomail: Program) ->
     assert states(espomail)[3] == "failed"  # nothing of the command was done
 
 
-@pytest.mark.parametrize(("words", "code"), [((), 2), (("1", "--all"), 2), (("9",), 66), (("x",), 2)])
+@pytest.mark.parametrize(
+    ("words", "code"), [((), 2), (("1", "--all"), 2), (("9",), 66), (("x",), 2), (("9" * 25,), 66)]
+)
 def test_retry_says_which(outbox: Office, espomail: Program, words: tuple[str, ...], code: int) -> None:
     assert espomail("outbox", "retry", *words).code == code
 
@@ -155,6 +157,15 @@ def test_drop_gives_the_bytes_up_and_keeps_the_journals_row(parked: Office, espo
     assert (row["outcome"], row["because"], row["raw_message"]) == ("skipped", "dropped by hand", None)
     assert parked.rows(models.RawMessage, "id") == [2]
     assert parked_ids(espomail) == ["2"]
+
+
+@pytest.mark.parametrize("verb", ["show", "retry", "drop"])
+def test_quarantine_knows_no_message_of_an_impossible_id(
+    parked: Office, espomail: Program, verb: str
+) -> None:
+    said = espomail("quarantine", verb, "9" * 25)
+    assert said.code == 66
+    assert f"no message in quarantine with the id {'9' * 25}" in said.err
 
 
 def test_drop_asks_on_a_terminal_and_takes_silence_for_no(parked: Office, on_terminal: Program) -> None:
