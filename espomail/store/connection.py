@@ -2,8 +2,9 @@
 
 import os
 import secrets
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from espomail.store.models import Installation, TokenKey, database
 
 SQLITE = "sqlite:///"
 BUSY_TIMEOUT_S = 30
+OURS = frozenset({"schema_migration", "installation"})
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 PRAGMAS = {
@@ -64,12 +66,14 @@ def open_database(url: str, *, now: datetime, may_upgrade: bool = False) -> list
     Gives the names of the migrations that were applied to an old one. One that nobody can write is opened for
     reading. Raises TryAgainLater when the database is older than the program and may not be migrated here,
     when it is in use, or when the disk is full; NotPermitted where files may not be opened or made;
-    WrongConfiguration when it is newer than the program, or not a database.
+    WrongConfiguration when it is newer than the program, that of another one, or not a database.
     """
     file = file_of(url)
     is_new = not file.exists()
     if is_new:
         _make(file)
+    elif _is_of_another_program(file):
+        raise WrongConfiguration(f"database: {file} is that of another program; name a file of its own")
     opened = Database(file)
     database.initialize(opened)
     with troubles.told(file):
@@ -86,6 +90,18 @@ def _make(file: Path) -> None:
         file.touch(mode=0o600)
     except OSError as trouble:
         raise troubles.of_file(file, trouble) from trouble
+
+
+def _is_of_another_program(file: Path) -> bool:
+    """Whether there are tables, and not those that ours always has. Nothing is changed, not even to WAL mode."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as opened:
+            tables = {
+                name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
+    except sqlite3.Error:
+        return False  # whatever it is, opening it in earnest tells
+    return bool(tables) and not tables >= OURS
 
 
 def _is_left_alone(file: Path) -> bool:

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 from peewee import OperationalError
@@ -69,6 +70,29 @@ def test_file_that_is_no_database_is_said(tmp_path):
     file.write_text("this is not a database, but long enough to be looked at" * 100)
     with pytest.raises(WrongConfiguration, match=r"espomail\.db"):
         open_database(f"sqlite:///{file}", now=NOW)
+    close_database()
+
+
+def test_database_of_another_program_is_refused_and_left_as_it_is(tmp_path):
+    file = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(file)) as theirs:
+        theirs.execute("CREATE TABLE contact (x)")
+    before = file.read_bytes()
+    with pytest.raises(WrongConfiguration, match=r"theirs\.db is that of another program"):
+        open_database(f"sqlite:///{file}", now=NOW)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", None])
+def test_empty_database_is_filled(tmp_path, content):
+    file = tmp_path / "espomail.db"
+    if content is None:
+        with closing(sqlite3.connect(file)) as made:
+            made.execute("PRAGMA journal_mode=wal")
+    else:
+        file.write_bytes(content)
+    open_database(f"sqlite:///{file}", now=NOW)
+    assert Installation.select().count() == 1
     close_database()
 
 
