@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from espomail.config.choice import mailboxes_named
 from espomail.config.load import Loaded
@@ -35,9 +34,10 @@ from espomail.store.connection import close_database, damage, open_database
 
 Clock = Callable[[], datetime]
 
-LEFT_OVER_SHARE = 0.5  # of a run's time: new mail must come in, too
-READING_SHARE = 0.8  # at most: answers are to go out, too,
-SENDING_SHARE = 0.2  # and those that wait go first, however silent the mailboxes' servers are
+# By which share of a run's time each of its steps begins no more work, so that none takes all of it:
+SENDING_SHARE = 0.2  # what waits to be sent, however silent the mailboxes' servers are
+LEFT_OVER_SHARE = 0.5  # what an earlier run has kept and not decided
+READING_SHARE = 0.8  # what is new; the rest is for the answers to it
 MOST_IN_HAND = 2  # batches that are kept and not decided yet
 SAVING_S = 60  # for copies into Sent folders, where there is no budget
 
@@ -60,8 +60,8 @@ def fetch(
         if not is_ours:
             return FetchReport()
         with _open(loaded.config, clock(), may_upgrade=not request.is_dry_run), Reader() as reader:
-            run = Run(loaded.config, loaded.path, request, chosen, reader, clock, on_progress or _silent)
-            return run.go(began)
+            run = Run(loaded, request, chosen, reader, began, clock=clock, on_progress=on_progress or _silent)
+            return run.go()
 
 
 def flush(loaded: Loaded, *, clock: Clock = utc_now) -> FlushReport:
@@ -95,17 +95,20 @@ class Run:
 
     def __init__(
         self,
-        config: Config,
-        config_file: Path,
+        loaded: Loaded,
         request: FetchRequest,
         chosen: tuple[Mailbox, ...],
         reader: Reader,
+        began: float,
+        *,
         clock: Clock,
         on_progress: OnProgress,
     ) -> None:
-        self.config = config
-        self.config_file = config_file
+        """`began` is the monotonic moment at which the run did, in seconds."""
+        self.config = config = loaded.config
+        self.config_file = loaded.path
         self.request = request
+        self.began = began
         self.chosen = chosen
         self.reader = reader
         self.clock = clock
@@ -126,24 +129,27 @@ class Run:
         self.previewed: list[Kept] = []
         self.in_hand: deque[tuple[list[Kept], Callable[[], Sequence[Reading | Unreadable]]]] = deque()
 
-    def go(self, began: float) -> FetchReport:
-        """The whole run; `began` is the monotonic moment at which it did."""
-        self.over_at = began + self.request.budget_s
+    def at(self, share: float) -> float:
+        """The monotonic moment at which so much of the run's time is over."""
+        return self.began + share * self.request.budget_s
+
+    def go(self) -> FetchReport:
+        """The whole run."""
         # A run makes many small objects, hardly any cycles, and ends soon.
         gc.freeze()
         gc.set_threshold(50_000)
         if not self.request.is_dry_run:
             after_import.forget_kept(self.chosen)
-            self.settle_left_over(until=began + LEFT_OVER_SHARE * self.request.budget_s)
-            self.deliver(deadline=began + SENDING_SHARE * self.request.budget_s)
-        self.visit_mailboxes(over_at=began + READING_SHARE * self.request.budget_s)
+            self.deliver(deadline=self.at(SENDING_SHARE))
+            self.settle_left_over(until=self.at(LEFT_OVER_SHARE))
+        self.visit_mailboxes(over_at=self.at(READING_SHARE))
         if self.request.is_dry_run:
             self.preview()
             self.news += [f"mailbox {key}: {box.error}" for key, box in self.tallies.items() if box.error]
         else:
-            self.deliver(deadline=self.over_at)
+            self.deliver(deadline=self.at(1))
             self.tell()
-        return self.report(time.monotonic() - began)
+        return self.report()
 
     def visit_mailboxes(self, *, over_at: float) -> None:
         """Take in what is new. A mailbox's troubles are told in its report and stop no other one."""
@@ -257,12 +263,12 @@ class Run:
         self.news += parked
         self.has_trouble |= bool(parked) or any(self.smtp_troubles.values())
 
-    def report(self, seconds: float) -> FetchReport:
+    def report(self) -> FetchReport:
         warned = any(tally.warnings for tally in self.tallies.values())
         return FetchReport(
             mailboxes=tuple(tally.report() for tally in self.tallies.values()),
             outbox=self.outbox,
-            seconds=round(seconds, 3),
+            seconds=round(time.monotonic() - self.began, 3),
             news=tuple(self.news),
             has_trouble=self.has_trouble or warned,
         )
