@@ -52,6 +52,7 @@ class Loading:
         self.mirror = Mirror(INDEXES)
         self.emails: dict[int, Row] = {}
         self.records: dict[Ref, Row | None] = {}
+        self.speaking: set[int] = set()  # the e-mails of which the rules may ask for From, To and Cc
 
     def load(self) -> None:
         self.load_storms()
@@ -60,6 +61,7 @@ class Loading:
         self.load_parents()
         self.load_companions_of_emails()
         self.load_companions_of_records()
+        self.load_in(EmailAddress, "email", self.speaking)
         self.load_in(DistributionTurn, "mailbox", {arrival.mailbox.key for arrival in self.arrivals})
         longest = max(limit.window for limit in self.auto_reply_limits())
         lately = rows_above(AutoReplySent, "queued_at", self.context.now - longest)
@@ -72,7 +74,11 @@ class Loading:
     # --- e-mails
 
     def load_threads(self) -> None:
-        """The e-mails that have a mail's Message-ID, those that it answers, and those that answer it."""
+        """The e-mails that have a mail's Message-ID, those that it answers, and those that answer it.
+
+        One that has the id may become the first mail of a case, or turn out to be ours: then its addresses
+        say who takes part.
+        """
         own = {message_id_key(arrival.parsed.message_id) for arrival in self.arrivals}
         answered = {
             message_id_key(one)
@@ -80,8 +86,7 @@ class Loading:
             for one in (*arrival.parsed.in_reply_to, *arrival.parsed.references)
         }
         self.load_emails("message_id_key", own | answered)
-        signed = {message_id_key(one) for one in self.answered_tokens()}
-        self.load_recipients(signed)
+        self.let_speak(own | {message_id_key(one) for one in self.answered_tokens()})
         references = self.load_in(EmailReference, "message_id_key", own)
         self.load_emails("id", {row["email"] for row in references} - self.emails.keys())
 
@@ -95,13 +100,13 @@ class Loading:
             if isinstance(self.context.read_token(one), Token)
         }
         self.load_emails("message_id_key", signed)
-        self.load_recipients(signed)
+        self.let_speak(signed)
         self.load_in(RecordAddress, "address", {one.address for report in reports for one in report.failed})
 
-    def load_recipients(self, signed: Collection[str]) -> None:
-        """Whom the mails of ours with these Message-IDs went to."""
-        quoted = [number for number, row in self.emails.items() if row["message_id_key"] in signed]
-        self.load_in(EmailAddress, "email", quoted)
+    def let_speak(self, message_id_keys: Collection[str]) -> None:
+        self.speaking |= {
+            number for number, row in self.emails.items() if row["message_id_key"] in message_id_keys
+        }
 
     def load_storms(self) -> None:
         """What the senders of case-making mailboxes have sent lately, and the open cases of the busy ones."""
@@ -197,14 +202,13 @@ class Loading:
     def load_parties(self, cases: Sequence[Row]) -> None:
         """Who stands in the first mail of the cases, and in what we have sent in them."""
         numbers = [case["id"] for case in cases]
-        speaking = {case["first_email"] for case in cases} - {None}
-        self.load_in(Email, "id", speaking)  # a closed case may be opened again by the batch
+        first = {case["first_email"] for case in cases} - {None}
+        self.load_in(Email, "id", first)  # a closed case may be opened again by the batch
         for status in OUTGOING_STATUSES:
             sent = self.load_in(Email, "parent_id", numbers, parent_type="case", status=status)
-            speaking |= {email["id"] for email in sent}
+            self.speaking |= {email["id"] for email in sent}
         noted = self.load_in(Note, "parent_id", numbers, parent_type="case", type="email-sent")
-        speaking |= {note["email"] for note in noted}
-        self.load_in(EmailAddress, "email", speaking - {None})
+        self.speaking |= first | {note["email"] for note in noted} - {None}
 
     def open_cases(self) -> dict[str, int]:
         """How many open cases each user has, where a mailbox gives them to the less busy."""
