@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from peewee import DatabaseError
 
 from espomail.config.load import Loaded
-from espomail.errors import EspomailError, TryAgainLater, WrongConfiguration
+from espomail.errors import EspomailError, NotPermitted, TryAgainLater, WrongConfiguration
 from espomail.intake.lock import run_lock
 from espomail.operations.findings import Checkup
 from espomail.operations.mailbox_checks import check_mailbox
@@ -53,12 +54,22 @@ def _check_database(checkup: Checkup, loaded: Loaded, now: datetime) -> None:
     try:
         _check_cron(checkup, now)
         _check_quarantine(checkup)
-        checkup.fine("database", f"{file_of(loaded.config.database)} opens and is up to date")
+        _check_writing(checkup, file_of(loaded.config.database))
     except DatabaseError as trouble:
         said = f"{file_of(loaded.config.database)}: {trouble}"
         checkup.fail("database", said, "look for damage: espomail db check", WrongConfiguration)
     finally:
         close_database()
+
+
+def _check_writing(checkup: Checkup, file: Path) -> None:
+    """Reading works without: SQLite writes files of its own beside the database."""
+    locked = [str(one) for one in (file.parent, file) if not os.access(one, os.W_OK)]
+    if locked:
+        said = f"{' and '.join(locked)} cannot be written by the login with uid {os.geteuid()}"
+        checkup.fail("database", said, "let this login write there, or run as the one that may", NotPermitted)
+    else:
+        checkup.fine("database", f"{file} opens and is up to date")
 
 
 def _check_room(checkup: Checkup, loaded: Loaded, _now: datetime) -> None:

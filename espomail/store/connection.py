@@ -93,7 +93,7 @@ def _make(file: Path) -> None:
 
 
 def _is_of_another_program(file: Path) -> bool:
-    """Whether there are tables, and not those that ours always has. Nothing is changed, not even to WAL mode."""
+    """Whether it has tables, and not those of ours. Nothing is changed, not even its journal mode."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as opened:
             tables = {

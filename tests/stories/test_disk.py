@@ -1,5 +1,6 @@
 """A disk that is full, or may not be written: each command says so, and nothing is lost by it."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,18 @@ def test_database_on_a_file_system_that_is_read_only_can_be_read(disk: Disk, ins
         assert ended.exit_code in (0, 1), ended
         assert "error" not in ended.stderr, ended
     assert [case["name"] for case in installed.json("case", "list")] == ["x"]
+
+
+def test_doctor_says_that_the_database_cannot_be_written(disk: Disk, installed: Espomail):
+    installed.ok("fetch")
+    disk.allow("ro")
+    ended = installed.run("doctor", "--json")
+    (found,) = [one for one in json.loads(ended.stdout) if one["what"] == "database"]
+    assert (ended.exit_code, found["level"]) == (1, "error")
+    assert f"{disk.folder} and {disk.folder}/espomail.db cannot be written" in found["said"]
+    disk.allow("rw")
+    findings = json.loads(installed.run("doctor", "--json").stdout)
+    assert [one["level"] for one in findings if one["what"] == "database"] == ["ok"]
 
 
 def test_commands_that_write_say_that_a_file_system_is_read_only(disk: Disk, installed: Espomail):
