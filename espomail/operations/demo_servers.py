@@ -27,7 +27,7 @@ def require_servers() -> None:
     if missing:
         raise WrongConfiguration(
             f"the demo's mail servers are not installed ({', '.join(missing)}); "
-            "type: pip install 'espomail[demo]'"
+            "in the clone of the repository, type: script/demo, or: pipx install --force '.[demo]'"
         )
 
 

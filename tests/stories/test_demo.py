@@ -217,5 +217,5 @@ def test_missing_servers_are_named_with_what_installs_them(tmp_path: Path):
     )
     assert ended.returncode == 78
     assert "(pymap)" in ended.stderr
-    assert "pip install 'espomail[demo]'" in ended.stderr
+    assert "pipx install --force '.[demo]'" in ended.stderr
     assert list(tmp_path.iterdir()) == []
