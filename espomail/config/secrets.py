@@ -48,6 +48,11 @@ def client_secret_of(
     return _secret(oauth2, oauth2.place, keys[0], environ, timeout_s) if keys else None
 
 
+def maskable(secret: str) -> tuple[str, ...]:
+    """What to mask in a server's words: nothing where it is too short to be told from other text."""
+    return (secret,) if len(secret) >= SHORTEST_MASKED_CHARS else ()
+
+
 def _secret(section: Section, place: str, key: str, environ: Mapping[str, str], timeout_s: float) -> str:
     kind = key.rpartition("_")[2]
     here, value = f"{place}.{key}", getattr(section, key)

@@ -4,6 +4,7 @@ import imaplib
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from espomail.config.schema import Imap
+from espomail.config.secrets import maskable
 from espomail.errors import LoginRefused, ServerTrouble
 from espomail.intake.connect import told_as_trouble
 from espomail.reach import clean
@@ -64,7 +65,7 @@ def _with_token(client: "Client", imap: Imap, token: Token) -> str:
 def _refuse(imap: Imap, refused: "LoginError", what: str, secret: str) -> NoReturn:
     if isinstance(refused.__context__, imaplib.IMAP4.abort):  # imapclient calls that a refusal, too
         raise refused.__context__ from None
-    said = clean(refused, secret)
+    said = clean(refused, *maskable(secret))
     if _is_temporary(refused):
         raise ServerTrouble(f"{imap.host}: no sign-in for now: {said}") from None
     why = f"{what}: {said}" if what else said

@@ -5,6 +5,7 @@ from binascii import Error as NoBase64
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from espomail.config.schema import Smtp
+from espomail.config.secrets import maskable
 from espomail.errors import LoginRefused, ServerTrouble
 from espomail.outbox.connect import answer
 from espomail.sign_in.sasl import MECHANISMS, TokenExchange, chosen
@@ -91,7 +92,7 @@ def _exchanged(client: "SMTP", exchange: TokenExchange) -> tuple[int, bytes]:
 
 
 def _refuse(smtp: Smtp, code: int, said_back: bytes | str, what: str, secret: str) -> NoReturn:
-    said = answer(code, said_back, secret)
+    said = answer(code, said_back, *maskable(secret))
     why = f"{what}: {said}" if what else said
     if not 500 <= code < 600:
         raise ServerTrouble(f"{smtp.host}: no sign-in for now: {why}") from None

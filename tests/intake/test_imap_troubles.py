@@ -360,6 +360,12 @@ def test_login_refused_for_now_is_no_wrong_password(server, code):
     assert trouble.value.is_temporary
 
 
+def test_password_of_a_letter_is_not_looked_for_in_what_a_server_says(server):
+    server.answers("LOGIN", b"{tag} NO Authentication failed\r\n")
+    with pytest.raises(LoginRefused, match="Authentication failed"):
+        fetched(server, secret="i")
+
+
 def test_login_that_the_server_does_not_understand_is_no_wrong_password(server):
     server.answers("LOGIN", b"{tag} BAD internal confusion\r\n")
     with pytest.raises(ServerTrouble, match=r"no sign-in for now: .*internal confusion") as trouble:

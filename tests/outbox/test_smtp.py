@@ -101,6 +101,12 @@ def test_login_refused_for_good_is_told_without_the_secret(scripted_smtp):
     assert "s3cr3t-word" not in str(refused.value)
 
 
+def test_password_of_a_letter_is_not_looked_for_in_what_a_server_says(scripted_smtp):
+    scripted_smtp.answers("AUTH", *["535 5.7.8 Authentication failed"] * 3)
+    with pytest.raises(LoginRefused, match="Authentication failed"):
+        delivered(scripted_smtp, secret="i")
+
+
 def test_login_refused_for_now_is_a_passing_trouble(scripted_smtp):
     scripted_smtp.answers("AUTH", *["454 4.7.0 later"] * 3)
     with pytest.raises(ServerTrouble, match="no sign-in for now") as trouble:
