@@ -12,7 +12,7 @@ from espomail.cli import acting
 from espomail.cli.command import Verb, exits
 from espomail.cli.invocation import Invocation
 from espomail.cli.output import Output
-from espomail.errors import NotPermitted, UnusableInput, WrongUsage
+from espomail.errors import NotPermitted, TryAgainLater, UnusableInput, WrongUsage
 
 
 class Made(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ Next:
 @click.option(
     "--directory", metavar="DIR", help="Where config.yaml is made. Default: your own configuration folder."
 )
-@exits(UnusableInput, NotPermitted)
+@exits(UnusableInput, TryAgainLater, NotPermitted)
 @click.pass_obj
 def command(invocation: Invocation, directory: str | None) -> None:
     """Make a configuration to start from: config.yaml and a folder for templates, for your eyes only.

@@ -1,10 +1,15 @@
 """The short configuration that `init` writes: one support mailbox, to be completed by hand."""
 
+import errno
 import os
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import Final
 
-from espomail.errors import UnusableInput
+from espomail.errors import TryAgainLater, UnusableInput
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 STARTER = """\
 # The configuration of espomail. What is marked with <-- is yours to fill in; `espomail config check` tells
@@ -66,24 +71,34 @@ def starter(today: date) -> str:
 def start_at(file: Path, today: date) -> Path:
     """Makes the file (0600), its folder (0700) and a templates folder beside it; gives back the file's path.
 
-    What is there already is left as it is. Raises UnusableInput when that is the file, or when nothing can be
-    made there.
+    What is there already is left as it is, and nothing is left of what breaks off. Raises UnusableInput when
+    the file is there, or when nothing can be made there; TryAgainLater where the disk is full.
     """
-    folder = file.parent
+    made: list[Path] = []
     if os.path.lexists(file):
         raise UnusableInput(f"{file} is there already; nothing was changed")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "templates").mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as config:
-                config.write(starter(today))
-        except OSError as error:
-            file.unlink()
-            raise OSError(error.errno, error.strerror, str(file)) from None
-    except FileExistsError as error:
-        raise UnusableInput(f"{error.filename} is there already; nothing was changed") from None
+        for folder in (*reversed(file.parents), file.parent / "templates"):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o777 if folder in file.parent.parents else 0o700)
+                made.append(folder)
+        _write(file, starter(today))
     except OSError as error:
-        raise UnusableInput(f"{error.filename} cannot be made: {error.strerror}") from None
+        for folder in reversed(made):
+            with suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, FileExistsError):
+            raise UnusableInput(f"{error.filename} is there already; nothing was changed") from None
+        kind = TryAgainLater if error.errno in _NO_ROOM else UnusableInput
+        raise kind(f"{error.filename} cannot be made: {error.strerror}") from None
     return file
+
+
+def _write(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as config:
+            config.write(text)
+    except OSError as error:
+        file.unlink()
+        raise OSError(error.errno, error.strerror, str(file)) from None

@@ -100,12 +100,14 @@ def test_init_leaves_nothing_half_done(tmp_path: Path, capfd: pytest.CaptureFixt
 
 
 def test_init_on_a_full_disk_can_be_said_again(tmp_path: Path) -> None:
-    limited = f"ulimit -f 0; exec {shlex.join(PROGRAM)} init --directory {shlex.quote(str(tmp_path))}"
+    folder = shlex.quote(f"{tmp_path}/new/one")
+    limited = f"ulimit -f 0; exec {shlex.join(PROGRAM)} init --directory {folder}"
     done = subprocess.run(
         ["/bin/bash", "-c", f"trap '' XFSZ; {limited}"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 65
-    assert f"{tmp_path}/config.yaml cannot be made: File too large" in done.stderr
+    assert done.returncode == 75
+    assert list(tmp_path.iterdir()) == []
+    assert f"{tmp_path}/new/one/config.yaml cannot be made: File too large" in done.stderr
     assert main(["-q", "init", "--directory", str(tmp_path)], {"HOME": str(tmp_path)}) == 0
 
 
