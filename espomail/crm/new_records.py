@@ -20,6 +20,8 @@ from espomail.store.models import RecordAddress, RecordTeam
 LONGEST_CHARS = 255
 UNKNOWN_FIELD = re.compile(r"unknown field `(.*?)`")
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 LeadStatus = Literal["New", "Assigned", "In Process", "Recycled", "Dead"]
 LEAD_STATUSES: tuple[LeadStatus, ...] = ("New", "Assigned", "In Process", "Recycled", "Dead")
 """What a new lead can be. Only a conversion makes a lead Converted."""
@@ -145,6 +147,8 @@ def _line(field: str, text: str | None) -> str | None:
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise UnusableInput(f"{field} is not UTF-8")
     line = " ".join(text.split())
+    if (control := CONTROL.search(line)) is not None:
+        raise UnusableInput(f"{field} holds a control character: U+{ord(control[0]):04X}")
     if len(line) > LONGEST_CHARS:
         raise UnusableInput(f"{field} is longer than {LONGEST_CHARS} characters")
     return line or None

@@ -16,6 +16,13 @@ def test_create_prints_the_bare_id_in_a_pipe(office: Office, espomail: Program) 
     assert espomail("account", "create", "--name", "Beta Ltd").out == "2\n"
 
 
+@pytest.mark.parametrize("option", ["--name", "--phone", "--website"])
+def test_control_characters_are_refused(office: Office, espomail: Program, option: str) -> None:
+    said = espomail("account", "create", "--name", "Acme", option, "A\x1b[31m")
+    assert (said.code, said.out) == (65, "")
+    assert said.err == f"espomail: error: {option[2:]} holds a control character: U+001B\n"
+
+
 def test_create_with_json_prints_the_whole_record(office: Office, espomail: Program) -> None:
     said = espomail(
         *(
