@@ -28,6 +28,9 @@ _BY_ENDING: Final[dict[str, Kind]] = {".eml": "eml", ".mbox": "mbox", ".mbx": "m
 _COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
 _FLAGS: Final = {"D": "\\Draft", "F": "\\Flagged", "R": "\\Answered", "S": "\\Seen", "T": "\\Deleted"}
 _NUMBER = re.compile(r"([0-9]+)")
+_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?[A-Za-z][!-9;-~]*[ \t]*:")
+_FIRST_LINES: Final = 50
+_BEGINNING_BYTES: Final = 16 * 1024
 _PIECE_BYTES: Final = 1024**2
 
 
@@ -93,7 +96,7 @@ def messages(
         if kind == "mbox":
             yield from _of_mbox(opened, written_at, most_bytes)
         else:
-            yield _of_eml(opened, written_at, file.path.name, most_bytes)
+            yield _of_eml(opened, written_at, file, most_bytes)
 
 
 def _look_into(top: Path, kind: Kind | None, found: Found) -> None:
@@ -210,16 +213,25 @@ def _of_mbox(opened: BinaryIO, modified_at: datetime, most_bytes: int) -> Iterat
         yield FromFile(raw, size, written_at, label=label, read_bytes=entry.end)
 
 
-def _of_eml(opened: BinaryIO, modified_at: datetime, name: str, most_bytes: int) -> FromFile:
+def _of_eml(opened: BinaryIO, modified_at: datetime, file: MailFile, most_bytes: int) -> FromFile:
+    name = file.path.name
     label = export_label.of_file_name(name)
     raw = opened.read(most_bytes + 1)
     if label is None and raw.startswith(_COMPRESSED):
         raise ValueError("it is compressed; unpack it first")
+    if label is None and file.kind is None and not _begins_like_mail(raw):
+        raise ValueError("it is no mail; --format eml takes it for one" if raw else "it is empty")
     size = len(raw)
     while piece := opened.read(_PIECE_BYTES):
         size += len(piece)
     flags = tuple(_FLAGS[letter] for letter in name.rpartition(":2,")[2] if letter in _FLAGS)
     return FromFile(raw[:most_bytes], size, modified_at, flags if ":2," in name else (), label, size)
+
+
+def _begins_like_mail(raw: bytes) -> bool:
+    """Whether one of the first lines, before any NUL as binary files have them, is a header field."""
+    text, _, _ = raw[:_BEGINNING_BYTES].partition(b"\0")
+    return any(_FIELD.match(line) for line in text.splitlines()[:_FIRST_LINES])
 
 
 def _told(path: Path, trouble: OSError) -> str:

@@ -263,6 +263,25 @@ def test_unreadable_files_are_told_and_the_others_taken_in(office: Office, tmp_p
     ]
 
 
+def test_named_file_that_is_no_mail_is_told_and_not_taken_in(office: Office, tmp_path: Path) -> None:
+    files = {
+        "picture.eml": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\nSubject: x",
+        "program": b"\x7fELF\2\1\1" + b"\0" * 9,
+        "empty": b"",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    done = take_in(office, *(tmp_path / name for name in files))
+    assert (done.exit_code, done.report.unreadable, office.rows(Journal)) == (1, 3, [])
+    assert [line.removeprefix(f"{tmp_path}/") for line in done.news] == [
+        "picture.eml: it is no mail; --format eml takes it for one",
+        "program: it is no mail; --format eml takes it for one",
+        "empty: it is empty",
+    ]
+    assert take_in(office, Path("-"), stdin=b"").exit_code == 1
+    assert take_in(office, tmp_path / "picture.eml", kind="eml").report.imported == 1
+
+
 def test_message_that_is_too_large_is_told_and_the_next_one_taken_in(
     office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
