@@ -209,7 +209,7 @@ def _corrections(stored: Row, way: Way) -> Changes:
             "parent_id": way.parent.id,
             "account": way.account,
             "is_outsider": way.is_outsider,
-            "replied_to": way.replied_to,
+            "replied_to": way.replied_to or stored["replied_to"],
         }
     if way.was_sent_here and stored["status"] == "archived":
         found["status"] = "sent"

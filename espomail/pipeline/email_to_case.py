@@ -34,12 +34,7 @@ def make_or_join_case(way: Way, desk: Desk) -> Step:
     if numbered is not None:
         way = way.after(parent=Ref("case", numbered["id"]))
         return _join_or_make(numbered, f"its subject names case #{numbered['id']}", way, desk)
-    way = way.after(not_joined=way.not_joined or claim)
-    way = way.after(is_storm=_is_storm(way, desk))
-    newest = desk.newest_open_case_from(way.arrival.sender_address) if way.is_storm else None
-    if newest is not None:
-        return _join(newest, "too many mails of its sender for new cases", way, desk)
-    return _make(way, desk, "it starts a thread")
+    return _make(way.after(not_joined=way.not_joined or claim), desk, "it starts a thread")
 
 
 def subject_of(way: Way) -> str:
@@ -152,12 +147,22 @@ def _make_instead(closed: Row, way: Way, desk: Desk) -> Step:
     if refusal is None:
         claim = f"It answers case #{closed['id']}, which is closed."
         return _make(way.after(not_joined=claim), desk, because)
-    parent = parent_by_address(way, desk)
+    parent = (parent_of(way.stored) if way.stored is not None else None) or parent_by_address(way, desk)
     unjoined = way.after(parent=parent, account=parent and account_of(parent, desk), is_outsider=False)
     return Step(Decision(RULE, f"{because}, so a reply joins it no more; {refusal}"), unjoined)
 
 
 def _make(way: Way, desk: Desk, because: str) -> Step:
+    """Make a case; of too many mails of one sender none, as long as there is an open one to join."""
+    way = way.after(is_storm=_is_storm(way, desk))
+    newest = desk.newest_open_case_from(way.arrival.sender_address) if way.is_storm else None
+    if newest is not None:
+        because = "too many mails of its sender for new cases"
+        return _join(newest, because, way.after(is_outsider=False), desk)
+    return _made(way, desk, because)
+
+
+def _made(way: Way, desk: Desk, because: str) -> Step:
     context, mail = desk.context, way.arrival.parsed
     customer = customer_at(_sender(way), desk)
     number = desk.next_id(Case)

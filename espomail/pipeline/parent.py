@@ -36,21 +36,27 @@ Finder = Callable[[Way, Desk], Found | Missed]
 
 
 def link_to_parent(way: Way, desk: Desk) -> Step:
-    """Find the record that the mail belongs to. A stored e-mail keeps the one it has."""
-    if way.stored is not None and (stored := parent_of(way.stored)) is not None:
-        decision = Decision(RULE, f"e-mail {way.email_id} belongs to {stored} already")
-        return Step(decision, way.after(parent=stored, account=way.stored["account"]))
+    """Find the record that the mail belongs to. A stored e-mail keeps the one it has, unless it finds a case.
+
+    The mail that it answers may have become a case's since it was stored: it must not matter which of the
+    mailboxes that have a thread is read first.
+    """
+    stored = parent_of(way.stored) if way.stored is not None else None
     misses: list[str] = []
-    for find in FINDERS:
+    for find in _finders(stored):
         answer = find(way, desk)
         way = way.after(replied_to=way.replied_to or answer.replied_to)
-        if isinstance(answer, Found):
+        if isinstance(answer, Found) and (stored is None or answer.ref.kind == "case"):
             found = way.after(
                 parent=answer.ref, account=account_of(answer.ref, desk), is_outsider=answer.is_outsider
             )
             return Step(Decision(RULE, answer.because), found)
-        way = way.after(not_joined=way.not_joined or answer.not_joined)
+        if isinstance(answer, Missed):
+            way = way.after(not_joined=way.not_joined or answer.not_joined)
         misses.append(answer.because)
+    if way.stored is not None and stored is not None:
+        decision = Decision(RULE, f"e-mail {way.email_id} belongs to {stored} already")
+        return Step(decision, way.after(parent=stored, account=way.stored["account"]))
     return Step(Decision(RULE, "; ".join(misses)), way)
 
 
@@ -122,8 +128,16 @@ def by_first_recipient(way: Way, desk: Desk) -> Found | Missed:
     return _by_addresses("To", [one.address for one in way.arrival.parsed.to[:1]], desk)
 
 
+BY_THREAD: tuple[Finder, ...] = (by_signed_token, by_thread, by_answers)
 BY_ADDRESS: tuple[Finder, ...] = (by_sender, by_reply_to, by_first_recipient)
-FINDERS: tuple[Finder, ...] = (by_bounced_mail, by_signed_token, by_thread, by_answers, *BY_ADDRESS)
+FINDERS: tuple[Finder, ...] = (by_bounced_mail, *BY_THREAD, *BY_ADDRESS)
+
+
+def _finders(stored: Ref | None) -> tuple[Finder, ...]:
+    """Those to ask about an e-mail that has this parent: a case is final, the others may give way to one."""
+    if stored is None:
+        return FINDERS
+    return () if stored.kind == "case" else BY_THREAD
 
 
 def parent_by_address(way: Way, desk: Desk) -> Ref | None:

@@ -508,3 +508,84 @@ def test_answer_to_our_mail_that_failed_dmarc_proves_no_colleague(open_office):
     office = open_office(TRUSTING)
     failed = {"Authentication_Results": "mx.example.com; dmarc=fail header.from=example.com"}
     assert by_a_token_sent_to(office, "anna@example.com", **failed) == ("email-received", None)
+
+
+PERSONAL = (
+    "mailboxes:\n",
+    """mailboxes:
+  anna:
+    kind: personal
+    user: anna
+    imap: {host: h, username: u, password: p, fetch_since: 2026-01-01}
+""",
+)
+
+
+@pytest.mark.parametrize("boxes", [("support", "anna"), ("anna", "support")])
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_thread_is_one_case_whichever_mailbox_is_read_first(open_office, boxes, turn, is_known):
+    office = open_office(PERSONAL)
+    if is_known:
+        office.account("Customer Ltd", "carl@customer.example")
+    thread = [mail(message_id=FIRST, Cc="anna@example.com"), answer(Cc="anna@example.com", body="More.")]
+    for mailbox in boxes:
+        office.receive(*thread[::turn], mailbox=mailbox)
+    assert office.rows(Case, "id") == [1]
+    assert len(office.rows(Outbox)) == 1
+    received = [row for row in office.rows(Email) if row["status"] == "archived"]
+    assert [(row["parent_type"], row["parent_id"]) for row in received] == [("case", 1)] * 2
+
+
+def test_copy_leaves_a_mail_with_the_record_that_somebody_has_chosen(open_office):
+    office = open_office(PERSONAL)
+    office.account("Customer Ltd", "carl@customer.example")
+    lead = office.lead("Another")
+    office.receive(mail(), mailbox="anna")
+    office.write((change(Email, 1, parent_type="lead", parent_id=lead, account=None),))
+    office.receive(mail(), mailbox="anna")
+    assert office.rows(Email, "parent_type", "parent_id") == [("lead", lead)]
+
+
+def test_copy_does_not_forget_what_its_mail_answers(open_office):
+    office = open_office(PERSONAL)
+    office.receive(mail(message_id=FIRST), answer(body="More."), mailbox="anna")
+    office.write((change(Email, 1, is_deleted=True),))
+    office.receive(answer(body="More."))
+    assert office.rows(Email, "parent_type", "replied_to")[1] == ("case", 1)
+
+
+def test_storm_of_replies_to_a_closed_case_makes_no_more_cases_than_any_other(open_office):
+    office = open_office(("team: support}", "team: support, reply_to_closed: new, storm: 3 in 1h}"))
+    office.receive(mail(message_id=FIRST), at=office.now - timedelta(hours=5))
+    close(office)
+    office.receive(*[answer(body=f"Again {number}", message_id=f"<{number}@c>") for number in range(9)])
+    assert office.rows(Case, "id") == [1, 2, 3, 4]
+    assert [row for row in office.rows(Email, "status", "parent_id") if row[0] == "archived"][-1][1] == 4
+    assert len(office.rows(Outbox)) == 4
+
+
+def test_number_in_the_subject_of_a_mail_that_failed_dmarc_makes_a_new_case_with_a_note(open_office):
+    office = open_office(("organisation:", "authentication: {trusted_authserv_id: mx}\norganisation:"))
+    office.receive(mail(), mail("[#1] more", Authentication_Results="mx; dmarc=fail"))
+    assert office.rows(Case, "id") == [1, 2]
+    assert "Its subject names case #1, but it failed DMARC." in office.rows(Note, "text")
+
+
+def test_vacation_mail_does_not_bring_its_case_to_the_top(office):
+    office.receive(mail(message_id=FIRST))
+    before = office.rows(Case, "modified_at")
+    office.now += timedelta(minutes=10)
+    office.receive(answer("Out of office", Auto_Submitted="auto-replied"))
+    assert office.rows(Case, "modified_at") == before
+    office.receive(answer(body="More."))
+    assert office.rows(Case, "modified_at") == [office.now]
+
+
+def test_who_opens_a_new_case_is_no_outsider_in_it(open_office):
+    office = open_office(("team: support}", "team: support, reply_to_closed: new}"))
+    office.receive(mail(message_id=FIRST))
+    close(office)
+    office.receive(answer(sender="eve@other.example"))
+    assert office.rows(Case, "id", "first_email") == [(1, 1), (2, 3)]
+    assert not Email.get_by_id(3).is_outsider
