@@ -1,5 +1,6 @@
 """Runs a program that prints a secret: no shell, no terminal, no prompt, and an end to waiting."""
 
+import atexit
 import contextlib
 import os
 import selectors
@@ -30,7 +31,8 @@ def output_of(command: Sequence[str], *, environ: Mapping[str, str], timeout_s: 
     """What the program wrote to stdout and stderr until it ended. Raises CommandFailed.
 
     It runs in a session of its own: without a controlling terminal nothing can prompt, and a time-out ends
-    the program with everything that it started. A daemon that it leaves behind, such as an agent, lives on.
+    the program with everything that it started, as does the end of ours by Ctrl-C or in good order. A daemon
+    that it leaves behind, such as an agent, lives on.
     """
     program = command[0]
     try:
@@ -59,6 +61,16 @@ def output_of(command: Sequence[str], *, environ: Mapping[str, str], timeout_s: 
     return output, complaint
 
 
+_going_on: "set[subprocess.Popen[bytes]]" = set()
+
+
+@atexit.register
+def _end_all() -> None:
+    """The threads that wait for programs are daemons: they end with us, and can end nothing any more."""
+    for process in tuple(_going_on):
+        _end(process)
+
+
 class _Heard:
     """What a program has written so far. At the end it is stopped, and its pipes are closed."""
 
@@ -72,10 +84,12 @@ class _Heard:
             self._selector.register(pipe, selectors.EVENT_READ, kept)
 
     def __enter__(self) -> Self:
+        _going_on.add(self._process)
         return self
 
     def __exit__(self, *_: object) -> None:
         _end(self._process)
+        _going_on.discard(self._process)
         self._selector.close()
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:

@@ -1,8 +1,11 @@
 """Runs that somebody ends, and mails that end a run: no mail pays for what another, or nobody, has done."""
 
 import fcntl
+import json
 import os
+import re
 import signal
+import socket
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -60,6 +63,23 @@ def faulty(tmp_path: Path) -> Espomail:
     espomail = Espomail(tmp_path)
     espomail.configure(CONFIG)
     return espomail
+
+
+def test_program_that_prints_a_password_ends_with_ctrl_c(tmp_path: Path):
+    espomail = Espomail(tmp_path)
+    with socket.create_server((HOST, 0)) as server:
+        command = ["sh", "-c", "echo $$ > started; exec sleep 60"]
+        config = CONFIG.replace("password: p", f"password_command: {json.dumps(command)}")
+        espomail.configure(re.sub(r"port: \d+", f"port: {server.getsockname()[1]}", config))
+        run = subprocess.Popen(
+            [PROGRAM, "fetch"], cwd=tmp_path, env=espomail.environment, stderr=subprocess.DEVNULL
+        )
+        started = tmp_path / "started"
+        wait_until(lambda: started.exists() and started.read_text().endswith("\n"), "the program starts")
+        run.send_signal(signal.SIGINT)
+        assert run.wait(20) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
 
 
 def keep(espomail: Espomail, *subjects: str) -> None:
