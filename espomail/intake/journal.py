@@ -5,9 +5,10 @@ from here on it can be neither lost nor taken twice.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import msgspec
 from peewee import JOIN
@@ -84,13 +85,18 @@ def keep(
     """Commit raw messages together with the folder's position; gives those that were not there before.
 
     There is no position (None) for what comes from files. `compressed` are the bytes, where they are already.
+    A server that was set back to an earlier state gives UIDs out again: a message of a known UID is another one
+    where its date or its size is another.
     """
     compressed = [compress(message.raw) for message in messages] if compressed is None else compressed
     kept: list[Kept] = []
     changes: list[Change] = []
     with writing():
         ids = Ids.load()
-        known = _known_uids(mailbox, messages)
+        known = _known_ones(mailbox, messages)
+        if position is not None:
+            former = _former_ones(known, messages)
+            write.apply(chain(*(_without_uid(known.pop(place)) for place in former)))
         special_use = (position or position_of(mailbox, messages[0].folder)).special_use if messages else None
         for message, data in zip(messages, compressed, strict=True):
             if (message.folder, message.uidvalidity, message.uid) not in known:
@@ -164,17 +170,41 @@ def _moved(mailbox: str, position: Position) -> Change:
     )
 
 
-def _known_uids(mailbox: str, messages: Sequence[RawMessage]) -> set[tuple[str, int, int]]:
-    """Which of them are in the journal already: a server may name a message twice."""
+Place = tuple[str, int, int]
+"""A folder, its UIDVALIDITY, and a UID in it."""
+
+
+class Known(NamedTuple):
+    """What the journal has under a UID: its entry, and what tells it from another message."""
+
+    id: int
+    received_at: datetime
+    size: int
+
+
+def _known_ones(mailbox: str, messages: Sequence[RawMessage]) -> dict[Place, Known]:
+    """What the journal has under their UIDs already: a server may name a message twice."""
     if not messages:
-        return set()
-    rows = Journal.select(Journal.folder, Journal.uidvalidity, Journal.uid).where(
+        return {}
+    columns = (Journal.folder, Journal.uidvalidity, Journal.uid, Journal.received_at, Journal.size)
+    rows = Journal.select(Journal.id, *columns).where(
         Journal.mailbox == mailbox,
         Journal.folder == messages[0].folder,
         Journal.uidvalidity == messages[0].uidvalidity,
         Journal.uid.in_([message.uid for message in messages]),
     )
-    return {(row.folder, row.uidvalidity, row.uid) for row in rows}
+    return {(row.folder, row.uidvalidity, row.uid): Known(row.id, row.received_at, row.size) for row in rows}
+
+
+def _former_ones(known: Mapping[Place, Known], messages: Sequence[RawMessage]) -> list[Place]:
+    """The UIDs under which the journal has another message than the server has now."""
+    places = {(one.folder, one.uidvalidity, one.uid): (one.internal_date, one.size) for one in messages}
+    return [place for place, one in known.items() if places[place] != (one.received_at, one.size)]
+
+
+def _without_uid(former: Known) -> Changes:
+    """Leave the UID to the message that has it now: the server can be told nothing more of the former one."""
+    return change(Journal, former.id, uid=-former.id), remove(models.AfterImport, former.id)
 
 
 def _entry(mailbox: str, message: RawMessage, ids: Ids | None, special_use: str | None) -> Kept:

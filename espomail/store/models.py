@@ -95,7 +95,7 @@ class Journal(Numbered):
     mailbox = TextField()
     folder = TextField()
     uidvalidity = IntegerField()
-    uid = IntegerField()
+    uid = IntegerField()  # below 0: its server has given the UID to another message since
     received_at = UtcField()  # INTERNALDATE
     flags = JsonField()
     size = IntegerField()

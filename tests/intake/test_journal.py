@@ -1,19 +1,31 @@
 """The journal: raw messages and positions, kept together before anything is decided."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from espomail.intake import journal
 from espomail.intake.messages import Position, RawMessage
 from espomail.store import write
+from espomail.store.changes import add, change
 from espomail.store.compression import decompress
 from espomail.store.connection import writing
-from espomail.store.models import FolderPosition, Journal
+from espomail.store.models import AfterImport, FolderPosition, Journal
 from espomail.store.models import RawMessage as StoredRaw
 from tests.office import Office, mail
 
 
-def message(office: Office, uid: int, raw: bytes = b"", *, uidvalidity: int = 7) -> RawMessage:
-    return RawMessage("INBOX", uidvalidity, uid, (r"\Seen",), office.now, raw or mail(str(uid)), 10)
+def message(
+    office: Office,
+    uid: int,
+    raw: bytes = b"",
+    *,
+    uidvalidity: int = 7,
+    date: datetime | None = None,
+    size: int = 10,
+) -> RawMessage:
+    raw = raw or mail(str(uid))
+    return RawMessage("INBOX", uidvalidity, uid, (r"\Seen",), date or office.now, raw, size)
 
 
 def test_messages_and_position_are_kept_together(office):
@@ -52,6 +64,24 @@ def test_message_that_a_server_names_twice_is_kept_once(office):
     assert len(office.rows(StoredRaw)) == 1
 
 
+def test_uid_that_a_server_set_back_gives_out_again_is_another_message(office):
+    journal.keep("support", [message(office, 1), message(office, 2)], Position("INBOX", 7, 2))
+    office.write((add(AfterImport, journal=2, mailbox="support"),))
+    for days in (1, 2):
+        again = [message(office, 1), message(office, 2, date=office.now + timedelta(days=days))]
+        (kept,) = journal.keep("support", again, Position("INBOX", 7, 2))
+        assert kept.received_at == again[1].internal_date
+    assert sorted(office.rows(Journal, "uid")) == [-3, -2, 1, 2]
+    assert office.rows(AfterImport) == []
+    assert len(journal.waiting(["support"])) == 4
+
+
+def test_message_of_another_size_is_another_message(office):
+    for size in (100, 100, 101):
+        journal.keep("support", [message(office, 1, size=size)], Position("INBOX", 7, 1))
+    assert office.rows(Journal, "size") == [100, 101]
+
+
 def test_same_uid_after_a_change_of_uidvalidity_is_another_message(office):
     journal.keep("support", [message(office, 3)], Position("INBOX", 7, 3))
     journal.keep("support", [message(office, 3, uidvalidity=8)], Position("INBOX", 8, 3))
@@ -77,10 +107,13 @@ def test_message_is_parked_when_its_tries_are_used_up(office):
 
 def test_parked_message_waits_no_longer_until_it_is_retried_by_hand(office):
     (kept,) = journal.keep("support", [message(office, 1)], Position("INBOX", 7, 1))
-    office.write(journal.fail(kept.id, 3, "ValueError: x", now=office.now))
-    assert journal.waiting(["support"]) == []
-    office.write(journal.retry(kept.id))
-    assert [one.id for one in journal.waiting(["support"])] == [kept.id]
+    for _ in range(2):
+        office.write(journal.fail(kept.id, 3, "ValueError: x", now=office.now))
+        assert journal.waiting(["support"]) == []
+        assert office.rows(Journal, "is_told") == [False]
+        office.write((change(Journal, kept.id, is_told=True),))  # a run has said so
+        office.write(journal.retry(kept.id))
+        assert [(one.id, one.tries) for one in journal.waiting(["support"])] == [(kept.id, 1)]
 
 
 def test_dropped_message_leaves_its_outcome_and_no_bytes(office):
