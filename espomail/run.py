@@ -299,7 +299,8 @@ def _save_copies(key: str, mailbox: Mailbox | None, clock: Clock, deadline: floa
         copies.forget_all(key)
         return
     some = copies.begin_try(key, clock())  # before the server is asked, so that its troubles count, too
-    with sign_in(mailbox.imap, secret_for(mailbox.imap, clock()), deadline=deadline) as session:
+    secret = secret_for(mailbox.imap, clock(), deadline=deadline)
+    with sign_in(mailbox.imap, secret, deadline=deadline) as session:
         while some:
             for copy in some:
                 if time.monotonic() > deadline:

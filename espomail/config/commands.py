@@ -107,7 +107,7 @@ class _Heard:
             if len(self.output) > LONGEST_OUTPUT_BYTES:
                 break
             if time.monotonic() >= deadline and self._process.poll() is None:
-                return f"did not end within {timeout_s:g} s"
+                return f"did not end within {timeout_s:.0f} s"
         for _ in range(LAST_READS):  # what the pipes still hold; another program may go on filling them
             if len(self.output) > LONGEST_OUTPUT_BYTES or not self._read(0):
                 break

@@ -41,7 +41,7 @@ def sign_in(imap: Imap, secret: str | Token, *, deadline: float) -> "Iterator[Se
 
     Raises ServerTrouble, or LoginRefused; nothing that a server or the network does raises anything else.
     """
-    left_s = max(0.0, deadline - time.monotonic()) + GRACE_S
+    left_s = deadline + GRACE_S - time.monotonic()
     with watched(left_s, f"{imap.host}:{imap.port}") as watch:
         client = connect(imap, max(1.0, min(SILENCE_S, left_s)), watch)
         try:

@@ -206,7 +206,7 @@ class Visits:
     def _visit(self, mailbox: Mailbox) -> EspomailError | None:
         deadline = self._deadline()
         try:
-            secret = secret_for(mailbox.imap, self._order.now)
+            secret = secret_for(mailbox.imap, self._order.now, deadline=deadline)
             with sign_in(mailbox.imap, secret, deadline=deadline) as session:
                 self._read_folders(mailbox, session, deadline)
                 if mailbox.imap.after_import != "keep" and not self._order.is_dry_run:

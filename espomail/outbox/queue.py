@@ -144,7 +144,7 @@ def _deliver(config: Config, one: Round, clock: Clock, deadline: float) -> Itera
         raise WrongConfiguration(_no_server(config, next(iter(one.mailboxes))))
     smtp = one.sender.smtp
     copy_for = one.sender.key if smtp.save_sent else None
-    secret = secret_for(smtp, clock()) if smtp.username else None
+    secret = secret_for(smtp, clock(), deadline=deadline) if smtp.username else None
     with open_courier(smtp, secret, deadline=deadline) as courier:
         while one.ids and time.monotonic() <= deadline:
             courier.be_ready()

@@ -23,7 +23,8 @@ from espomail.sign_in.token import Token
 TAKEN: Final = range(200, 300)  # RFC 5321 §4.3.2: the first digit decides
 GOING_AWAY: Final = 421
 
-# A run may outlast its budget by 30 seconds; these three stay below that together.
+# A run may outlast its budget by 30 seconds. A message that is taken just before its end may need all three,
+# one after the other. Later none is taken: a secret and a line that were asked for before need less.
 LEAST_S: Final = 4.0  # what is begun has so much time, however late it is
 VERDICT_S: Final = 24.0  # how long a server may look at a whole message
 GOODBYE_S: Final = 1.0

@@ -4,7 +4,9 @@ Nothing is asked but over TLS, save on this machine; no redirect is followed; ti
 """
 
 import ssl
+import time
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -13,13 +15,14 @@ import msgspec
 
 from espomail.config.addresses import is_secure_url
 from espomail.config.oauth2 import OAuth2
-from espomail.config.secrets import client_secret_of
+from espomail.config.secrets import TIMEOUT_S, client_secret_of
 from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.reach import Tls, clean, connected, reaching, watched
 from espomail.sign_in.answer import object_in
 
 SILENCE_S: Final = 8.0
 LONGEST_S: Final = 10.0  # for all of it: a run that is late has little time
+LEAST_S: Final = 1.0  # for each step of what is begun, however late it is
 LONGEST_ANSWER_BYTES: Final = 256 * 1024
 SHORTEST_MASKED_CHARS: Final = 4
 
@@ -58,14 +61,15 @@ class _Place(msgspec.Struct, frozen=True):
     place: str
 
 
-def ask(oauth2: OAuth2, url: str, form: Mapping[str, str]) -> dict[str, Any]:
+def ask(oauth2: OAuth2, url: str, form: Mapping[str, str], *, ends_at: float = inf) -> dict[str, Any]:
     """The answer of the server at `url` to this form, with the client's own id and secret in it.
 
-    Raises Denied; ServerTrouble, where it is for now; WrongConfiguration, where it does not know us.
+    `ends_at` is a moment of the monotonic clock, in seconds, after which nothing is waited for. Raises
+    Denied; ServerTrouble, where it is for now; WrongConfiguration, where it does not know us.
     """
-    secret = client_secret_of(oauth2)
+    secret = client_secret_of(oauth2, timeout_s=_left_s(ends_at, TIMEOUT_S))
     whole = {**form, "client_id": oauth2.client_id, **({"client_secret": secret} if secret else {})}
-    status, content = _post(oauth2, url, urlencode(whole).encode())
+    status, content = _post(oauth2, url, urlencode(whole).encode(), _left_s(ends_at, LONGEST_S))
     answer = object_in(content)
     where = clean(urlsplit(url).hostname)
     error = answer.get("error")
@@ -86,7 +90,11 @@ def ask(oauth2: OAuth2, url: str, form: Mapping[str, str]) -> dict[str, Any]:
     raise Denied(error, f"{where}: {said}")
 
 
-def _post(oauth2: OAuth2, url: str, body: bytes) -> tuple[int, bytes]:
+def _left_s(ends_at: float, most_s: float) -> float:
+    return max(LEAST_S, min(most_s, ends_at - time.monotonic()))
+
+
+def _post(oauth2: OAuth2, url: str, body: bytes, time_s: float) -> tuple[int, bytes]:
     import http.client
 
     if not is_secure_url(url):  # a provider may have named it
@@ -97,8 +105,8 @@ def _post(oauth2: OAuth2, url: str, body: bytes) -> tuple[int, bytes]:
     where = f"{server.host}:{server.port}"
     connection = http.client.HTTPConnection(server.host, server.port)
     target = f"{parts.path or '/'}{parts.query and '?'}{parts.query}"
-    with watched(LONGEST_S, where) as watch, reaching(server):
-        sock = connected(server.host, server.port, SILENCE_S, watch)
+    with watched(time_s, where) as watch, reaching(server):
+        sock = connected(server.host, server.port, min(SILENCE_S, time_s), watch)
         try:
             if is_tls:
                 sock = Tls(server, watch).wrap_socket(sock, server_hostname=server.host)

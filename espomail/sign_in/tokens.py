@@ -1,8 +1,10 @@
 """The access token of the moment: kept from an earlier run, or renewed ahead of its end (RFC 6749 §6)."""
 
 import shlex
+import time
 from datetime import datetime, timedelta
 from functools import partial
+from math import inf
 from typing import Final, NoReturn
 
 from msgspec.structs import replace
@@ -22,16 +24,19 @@ administrator may have lifted what it was for."""
 REFUSED_TOO_SOON: Final = timedelta(minutes=10)  # a token as new as this is not refused for its age
 
 
-def token_of(server: Server, oauth2: OAuth2, now: datetime, *, insists: bool = False) -> Token:
+def token_of(
+    server: Server, oauth2: OAuth2, now: datetime, *, insists: bool = False, ends_at: float = inf
+) -> Token:
     """The token to sign in with. `insists`: also ask the provider when it has refused not long ago.
 
-    Raises ServerTrouble; LoginRefused, when somebody has to allow it again; WrongConfiguration, when nobody
-    has allowed it yet.
+    `ends_at` is a moment of the monotonic clock, in seconds: then nobody is waited for any more. Raises
+    ServerTrouble; LoginRefused, when somebody has to allow it again; WrongConfiguration, when nobody has
+    allowed it yet.
     """
     grant = _kept(server, oauth2)
     if grant.is_to_be_renewed_at(now):
-        grant = _renewed(server, oauth2, grant, now, insists=insists)
-    return replace(_token(grant), newer=partial(_newer, server, oauth2, grant, now))
+        grant = _renewed(server, oauth2, grant, now, ends_at, insists=insists)
+    return replace(_token(grant), newer=partial(_newer, server, oauth2, grant, now, ends_at))
 
 
 def how_to_allow(server: Server) -> str:
@@ -51,9 +56,12 @@ def _kept(server: Server, oauth2: OAuth2) -> Grant:
     return grant
 
 
-def _renewed(server: Server, oauth2: OAuth2, known: Grant, now: datetime, *, insists: bool) -> Grant:
+def _renewed(
+    server: Server, oauth2: OAuth2, known: Grant, now: datetime, ends_at: float, *, insists: bool
+) -> Grant:
     """The grant with a newer access token, whoever has had it renewed: this run, or one at the same time."""
-    with token_file.locked(oauth2, 0 if known.is_good_at(now) else WAIT_S) as is_ours:
+    wait_s = min(WAIT_S, (ends_at - time.monotonic()) / 2)  # the provider is to have its time, too
+    with token_file.locked(oauth2, 0 if known.is_good_at(now) else wait_s) as is_ours:
         grant = _kept(server, oauth2)
         if grant.access_token != known.access_token and grant.is_good_at(now):
             return grant
@@ -64,7 +72,7 @@ def _renewed(server: Server, oauth2: OAuth2, known: Grant, now: datetime, *, ins
         with token_file.replacing(oauth2) as save:
             try:
                 form = {"grant_type": "refresh_token", "refresh_token": grant.refresh_token}
-                answer = token_server.ask(oauth2, oauth2.token_url or "", form)
+                answer = token_server.ask(oauth2, oauth2.token_url or "", form, ends_at=ends_at)
                 grant = grant.renewed(answer, now)
             except ServerTrouble as trouble:
                 return _still_good(grant, now, trouble)
@@ -86,11 +94,11 @@ def _refuse(server: Server, said: str) -> NoReturn:
     raise LoginRefused(f"{said}; somebody has to allow it again; {how_to_allow(server)}")
 
 
-def _newer(server: Server, oauth2: OAuth2, grant: Grant, now: datetime) -> Token | None:
+def _newer(server: Server, oauth2: OAuth2, grant: Grant, now: datetime, ends_at: float) -> Token | None:
     """Another token than this grant's, which a mail server has refused; it gets no third one."""
     if now - grant.obtained_at < REFUSED_TOO_SOON:
         return None
-    renewed = _renewed(server, oauth2, grant, now, insists=False)
+    renewed = _renewed(server, oauth2, grant, now, ends_at, insists=False)
     return None if renewed.access_token == grant.access_token else _token(renewed)
 
 

@@ -20,6 +20,7 @@ from espomail.intake import health, journal, visits
 from espomail.intake import imap as imap_module
 from espomail.intake.turns import turns
 from espomail.report import FetchReport, FetchRequest
+from espomail.sign_in import secret
 from espomail.store.connection import close_database
 from tests.office import Office
 from tests.servers.ports import HOST
@@ -70,6 +71,19 @@ def test_silent_servers_do_not_make_a_run_last(silent: ScriptedImap, tmp_path: P
     tried = [mailbox.ok for mailbox in report.mailboxes]
     assert set(tried) == {False, None}
     assert report.exit_code == 1
+
+
+def test_secret_that_does_not_come_does_not_make_a_run_last(
+    sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(secret, "LEAST_S", 0.1)
+    monkeypatch.setattr(visits, "PATIENCE_S", 30)
+    sleeps = MAILBOX.replace("password: p", "password_command: [sleep, '60']")
+    monkeypatch.setattr("tests.intake.test_budget.MAILBOX", sleeps)
+    began = time.monotonic()
+    (told,) = fetch(tmp_path, {"m": sound}, 1).mailboxes
+    assert time.monotonic() - began < 15
+    assert "sleep did not end within" in (told.error or "")
 
 
 def test_silent_servers_keep_no_sound_one_waiting(silent: ScriptedImap, sound: ScriptedImap, tmp_path: Path):

@@ -17,6 +17,7 @@ from espomail.outbox import queue, smtp
 from espomail.outbox.copies import MOST_TRIES
 from espomail.outbox.queue import Delivered
 from espomail.report import FetchReport, FetchRequest
+from espomail.sign_in import secret
 from espomail.store import connection
 from espomail.store.changes import change
 from espomail.store.models import Email, Note, Outbox, SentCopy
@@ -171,6 +172,22 @@ def test_nothing_is_begun_after_the_deadline(post: Post):
     assert post.deliver(within_s=-1).outbox.waiting == 1
     assert post.server.verbs == []
     assert post.outbox("tries", "error") == [(0, None)]
+
+
+SLEEPS = "username: x, password_command: [sleep, '60']"
+
+
+def test_secret_that_does_not_come_leaves_the_others_their_time(post: Post, monkeypatch):
+    monkeypatch.setattr(secret, "LEAST_S", 0.1)
+    post.configure(
+        (post.at(post.server.port), f"{post.at(post.server.port)}, {SLEEPS}"),
+        more=SALES.replace("teams", f"smtp: {{{post.at(post.server.port)}}}\n    teams"),
+    )
+    post.receive(mail("Help!"))
+    post.receive(mail("Price?", to="sales@example.com"), mailbox="sales")
+    delivered = post.deliver(within_s=2)
+    assert "sleep did not end within" in (delivered.troubles["support"] or "")
+    assert post.outbox("state") == ["waiting", "sent"]
 
 
 def test_server_that_closes_after_each_message_gets_all_of_them_in_one_run(post: Post):
@@ -355,6 +372,20 @@ def test_copy_waits_for_the_next_run_when_the_time_is_over(post: Post):
     post.deliver()
     assert run.save_sent(post.config, lambda: NOW, deadline=time.monotonic() - 1) == []
     assert post.rows(SentCopy, "tries") == [0]
+
+
+def test_copy_whose_secret_does_not_come_is_given_up_in_time(post: Post, monkeypatch):
+    monkeypatch.setattr(secret, "LEAST_S", 0.1)
+    with_copies(post)
+    post.receive(mail())
+    post.deliver()
+    as_it_was = "security: none, username: support, password: x"
+    text = post.path.read_text()
+    assert as_it_was in text
+    post.path.write_text(text.replace(as_it_was, f"security: none, {SLEEPS}"))
+    post.config = load(post.path).config
+    (line,) = run.save_sent(post.config, lambda: NOW, deadline=time.monotonic() + 0.5)
+    assert "sleep did not end within" in line
 
 
 def test_copy_that_the_configuration_does_not_want_any_more_is_forgotten(post: Post):
