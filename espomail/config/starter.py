@@ -78,10 +78,11 @@ def start_at(file: Path, today: date) -> Path:
     if os.path.lexists(file):
         raise UnusableInput(f"{file} is there already; nothing was changed")
     try:
-        for folder in (*reversed(file.parents), file.parent / "templates"):
-            if not folder.is_dir():
-                folder.mkdir(mode=0o777 if folder in file.parent.parents else 0o700)
-                made.append(folder)
+        templates = file.parent / "templates"
+        missing = [one for one in reversed(file.parents) if not os.path.lexists(one)]
+        for folder in (*missing, *([] if templates.is_dir() else [templates])):
+            folder.mkdir(mode=0o777 if folder in file.parent.parents else 0o700)
+            made.append(folder)
         _write(file, starter(today))
     except OSError as error:
         for folder in reversed(made):
