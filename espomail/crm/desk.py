@@ -27,6 +27,7 @@ from espomail.store.models import (
     EmailTeam,
     EmailUser,
     Follower,
+    Journal,
     Lead,
     Note,
     Notification,
@@ -57,6 +58,7 @@ INDEXES: Indexes = {
     Notification: (("email",), ("note",)),
     DistributionTurn: (),
     AutoReplySent: (("address",), ("domain",), ()),
+    Journal: (("raw_message",),),
 }
 
 
@@ -126,6 +128,10 @@ class Desk:
         return [
             email for one in references if (email := self.email(one["email"])) and not email["is_deleted"]
         ]
+
+    def entries_with(self, raw_id: int) -> list[int]:
+        """The journal's entries that hold on to these bytes."""
+        return [row["id"] for row in self._mirror.where(Journal, raw_message=raw_id)]
 
     def users_of_email(self, email_id: int) -> Mapping[str, Row]:
         return {row["user"]: row for row in self._mirror.where(EmailUser, email=email_id)}

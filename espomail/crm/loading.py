@@ -27,6 +27,7 @@ from espomail.store.models import (
     EmailTeam,
     EmailUser,
     Follower,
+    Journal,
     Note,
     Notification,
     RecordAddress,
@@ -62,6 +63,7 @@ class Loading:
         self.load_companions_of_emails()
         self.load_companions_of_records()
         self.load_in(EmailAddress, "email", self.speaking)
+        self.load_entries()
         self.load_in(DistributionTurn, "mailbox", {arrival.mailbox.key for arrival in self.arrivals})
         longest = max(limit.window for limit in self.auto_reply_limits())
         lately = rows_above(AutoReplySent, "queued_at", self.context.now - longest)
@@ -102,6 +104,13 @@ class Loading:
         self.load_emails("message_id_key", signed)
         self.let_speak(signed)
         self.load_in(RecordAddress, "address", {one.address for report in reports for one in report.failed})
+
+    def load_entries(self) -> None:
+        """The journal's entries of mails that are partial, to be let go of when a whole copy comes."""
+        own = [{"id": arrival.journal_id, "raw_message": arrival.raw_id} for arrival in self.arrivals]
+        self.mirror.learn_rows(Journal, own)
+        partial = [email["raw_message"] for email in self.emails.values() if email["is_partial"]]
+        self.load_in(Journal, "raw_message", partial)
 
     def let_speak(self, message_id_keys: Collection[str]) -> None:
         self.speaking |= {

@@ -85,8 +85,8 @@ def keep(
     """Commit raw messages together with the folder's position; gives those that were not there before.
 
     There is no position (None) for what comes from files. `compressed` are the bytes, where they are already.
-    A server that was set back to an earlier state gives UIDs out again: a message of a known UID is another one
-    where its date or its size is another.
+    A server that was set back to an earlier state gives UIDs out again: a message of a known UID is another
+    one where its date or its size is another.
     """
     compressed = [compress(message.raw) for message in messages] if compressed is None else compressed
     kept: list[Kept] = []

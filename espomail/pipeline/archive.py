@@ -7,11 +7,13 @@ from espomail.crm.arrival import message_id_key
 from espomail.crm.desk import Desk
 from espomail.crm.refs import parent_of
 from espomail.mail.message import Address
+from espomail.mail.parse import NOTE_OF_HEADER
 from espomail.pipeline.email_to_case import subject_of
 from espomail.pipeline.way import Decision, Step, Way
-from espomail.store.changes import Changes, Row, add, change
+from espomail.store.changes import Changes, Row, add, change, remove
 from espomail.store.models import (
     Attachment,
+    Case,
     Email,
     EmailAddress,
     EmailMailbox,
@@ -19,6 +21,8 @@ from espomail.store.models import (
     EmailTeam,
     EmailText,
     EmailUser,
+    Journal,
+    RawMessage,
 )
 
 RULE = "archive"
@@ -42,6 +46,8 @@ def archive(way: Way, desk: Desk) -> Step:
         if row["folder"] is None and (folder := _own_folder(way, user)) is not None
     )
     changes = _links(way, desk) + newly_assigned + newly_filed + _corrections(way.stored, way)
+    if way.is_completing:
+        changes += _completed(way.stored, way, desk)
     return Step(Decision(RULE, f"e-mail {way.email_id} gains {len(changes)} links"), way, changes)
 
 
@@ -138,10 +144,14 @@ def _rows_of_email(way: Way) -> Changes:
     )
     answered = dict.fromkeys(message_id_key(one) for one in (*mail.in_reply_to, *mail.references))
     references = tuple(add(EmailReference, email=email_id, message_id_key=key) for key in answered)
-    attachments = tuple(
+    return (email, text, *references, *address_rows(way), *_attachments(way))
+
+
+def _attachments(way: Way) -> Changes:
+    return tuple(
         add(
             Attachment,
-            email=email_id,
+            email=way.email_id,
             part_index=part.index,
             filename=part.filename,
             content_type=part.content_type,
@@ -150,9 +160,8 @@ def _rows_of_email(way: Way) -> Changes:
             content_id=part.content_id,
             sha256=part.sha256,
         )
-        for part in mail.attachments
+        for part in way.arrival.parsed.attachments
     )
-    return (email, text, *references, *address_rows(way), *attachments)
 
 
 def address_rows(way: Way) -> Changes:
@@ -214,6 +223,34 @@ def _corrections(stored: Row, way: Way) -> Changes:
     if way.was_sent_here and stored["status"] == "archived":
         found["status"] = "sent"
     return (change(Email, way.email_id, **found),) if found else ()
+
+
+def _completed(stored: Row, way: Way, desk: Desk) -> Changes:
+    """Put the whole mail in the place of its header: its bytes, its text and what it has attached."""
+    arrival, mail = way.arrival, way.arrival.parsed
+    whole: Changes = (
+        change(
+            Email,
+            way.email_id,
+            text_key=arrival.reading.text_key,
+            is_partial=False,
+            size=arrival.size,
+            attachment_count=len(mail.attachments),
+            raw_message=arrival.raw_id,
+        ),
+        change(EmailText, way.email_id, body_plain=mail.body_plain, defects=way.defects),
+        *_attachments(way),
+    )
+    if (header := stored["raw_message"]) is not None:
+        entries = desk.entries_with(header)
+        whole += (
+            *(change(Journal, entry, raw_message=None) for entry in entries),
+            remove(RawMessage, header),
+        )
+    case = way.case or (desk.record(way.parent) if way.parent and way.parent.kind == "case" else None)
+    if case is None or case["first_email"] != way.email_id or case["description"] != NOTE_OF_HEADER:
+        return whole
+    return (*whole, change(Case, case["id"], description=mail.body_plain))
 
 
 def _summary(way: Way) -> str:

@@ -77,7 +77,7 @@ def decide(arrival: Arrival, desk: Desk) -> Outcome:
         arrival=arrival,
         result=result,
         decisions=tuple(decisions),
-        changes=changes + _journal_changes(arrival, result, decisions[-1], email_id, desk),
+        changes=changes + _journal_changes(way, result, decisions[-1], email_id, desk),
         email_id=email_id,
         made_case=way.is_new_case,
         joined_case=way.case is not None and not way.is_new_case,
@@ -86,10 +86,10 @@ def decide(arrival: Arrival, desk: Desk) -> Outcome:
     )
 
 
-def _journal_changes(
-    arrival: Arrival, result: Result, last: Decision, email_id: int | None, desk: Desk
-) -> Changes:
-    """The outcome in the journal. Only an imported mail's raw message is kept: the others are elsewhere."""
+def _journal_changes(way: Way, result: Result, last: Decision, email_id: int | None, desk: Desk) -> Changes:
+    """The outcome in the journal. Only the bytes that are an e-mail's now are kept there."""
+    arrival = way.arrival
+    is_kept = result == "imported" or (result == "duplicate" and way.is_completing)
     outcome = change(
         Journal,
         arrival.journal_id,
@@ -97,10 +97,10 @@ def _journal_changes(
         because=last.because if last.ends else None,
         email=email_id,
         decided_at=desk.context.now,
-        **({} if result == "imported" else {"raw_message": None}),
+        **({} if is_kept else {"raw_message": None}),
     )
     changes: Changes = (outcome,)
-    if result != "imported":
+    if not is_kept:
         changes += (remove(RawMessage, arrival.raw_id),)
     is_for_the_server = arrival.is_on_a_server and arrival.mailbox.imap.after_import != "keep"
     if result != "skipped" and is_for_the_server:

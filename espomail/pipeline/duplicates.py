@@ -29,14 +29,24 @@ def recognise_duplicate(way: Way, desk: Desk) -> Step:
         return Step(Decision(RULE, because), way.after(email_id=desk.next_id(Email), defects=defects))
     if same["is_deleted"]:
         return Step(Decision(RULE, f"e-mail {same['id']} was deleted", ends="duplicate"), way)
-    known = way.after(email_id=same["id"], stored=same, told=desk.users_told_of(same["id"]))
-    return Step(Decision(RULE, f"it is e-mail {same['id']}"), known)
+    is_completing = same["is_partial"] and not way.arrival.is_partial
+    known = way.after(
+        email_id=same["id"],
+        stored=same,
+        is_completing=is_completing,
+        defects=(*mail.defects, REUSED) if same is not namesakes[0] else mail.defects,
+        told=desk.users_told_of(same["id"]),
+    )
+    because = f"it is e-mail {same['id']}" + (", which this copy completes" if is_completing else "")
+    return Step(Decision(RULE, because), known)
 
 
 def _is_same(email: Row, way: Way) -> bool:
     sender = way.arrival.sender
     if email["from_address"] != (sender.address if sender else None):
         return False
+    if email["is_partial"] != way.arrival.is_partial and email["date"] != way.arrival.parsed.date:
+        return False  # there is no text to compare
     return _agrees(way.arrival.reading, email["subject_key"], email["text_key"])
 
 

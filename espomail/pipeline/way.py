@@ -27,6 +27,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     arrival: Arrival
     email_id: int = 0
     stored: Row | None = None  # the e-mail that is there already, of a duplicate
+    is_completing: bool = False  # whether the stored e-mail has the header alone, and this copy is whole
     defects: tuple[str, ...] = ()
     authentication: Authentication | None = None
 

@@ -152,6 +152,23 @@ def test_one_deletes_ones_own_email_as_its_only_assignee(house: Build) -> None:
     assert allowed_emails(access, "delete") == []
 
 
+def test_who_only_reads_an_email_does_not_keep_its_only_assignee_from_deleting_it(house: Build) -> None:
+    office, access = house("{email: {delete: own}}")
+    relate_email(office, "assigned")
+    office.write((add(EmailUser, email=1, user="clara", is_assigned=False),))
+    assert allowed_emails(access, "delete") == [1]
+
+
+@pytest.mark.parametrize("action", ["edit", "delete"])
+def test_a_group_folder_lets_its_team_read_and_no_more(house: Build, action: str) -> None:
+    folders = "group_folders: {Invoices: {teams: [support]}}\n"
+    office, access = house("{email: {read: team, edit: team, delete: team}}", more=folders)
+    relate_email(office, "another's")
+    office.write((change(Email, 1, group_folder="Invoices"),))
+    assert allowed_emails(access, "read") == [1]
+    assert allowed_emails(access, action) == []
+
+
 @pytest.mark.parametrize(
     ("level", "folder", "may_read"),
     [("own", "Invoices", True), ("own", "Others", False), ("no", "Invoices", False)],

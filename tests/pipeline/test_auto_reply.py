@@ -131,6 +131,14 @@ def test_mail_with_a_message_id_of_ours_is_not_answered(office):
     assert len(office.rows(Outbox)) == 1
 
 
+def test_mail_with_a_forged_message_id_of_ours_is_not_answered(office):
+    office.receive(mail())
+    forged = office.rows(Email, "message_id")[1].replace("@example.com", "x@example.com")
+    office.receive(mail("Echo", "echo@elsewhere.example", message_id=forged))
+    assert len(office.rows(Outbox)) == 1
+    assert why(office, 3) == "none: its Message-ID is one of ours"
+
+
 def test_mail_that_failed_dmarc_is_not_answered(open_office):
     office = open_office(
         ("organisation:", "authentication: {trusted_authserv_id: mx.example.com}\norganisation:")

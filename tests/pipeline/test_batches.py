@@ -79,16 +79,24 @@ bounces = st.builds(
     st.sampled_from(["5.1.1", "5.2.2"]),
 )
 mails = st.lists(letters | letters | letters | bounces, min_size=2, max_size=5)
-deliveries = st.tuples(st.integers(0, 4), st.sampled_from(VERDICTS), st.sampled_from(PLACES))
-Delivery = tuple[bytes, tuple[str, str]]
+deliveries = st.tuples(
+    st.integers(0, 4),
+    st.sampled_from(VERDICTS),
+    st.sampled_from(PLACES),
+    st.sampled_from([False, False, True]),
+)
+Delivery = tuple[bytes, tuple[str, str], bool]
 
 
-def delivered(raws: list[bytes], some: list[tuple[int, str, tuple[str, str]]]) -> list[Delivery]:
-    """The mails as they come: each any number of times, to any mailbox, with what its server says of it."""
+def delivered(raws: list[bytes], some: list[tuple[int, str, tuple[str, str], bool]]) -> list[Delivery]:
+    """The mails as they come: each any number of times, to any mailbox, with what its server says of it.
+
+    Of a partial one the header alone is taken.
+    """
     head = b"Authentication-Results: mx.example.com; dmarc=%s header.from=example.com\r\n"
     return [
-        ((head % verdict.encode() if verdict else b"") + raws[number % len(raws)], place)
-        for number, verdict, place in some
+        ((head % verdict.encode() if verdict else b"") + raws[number % len(raws)], place, is_partial)
+        for number, verdict, place, is_partial in some
     ]
 
 
@@ -129,10 +137,13 @@ def receive(office: Office, some: list[Delivery], batch: int) -> None:
     """Take the mails in, so many in a batch, whatever mailboxes they came to."""
     ours = Email.get_by_id(2).message_id.encode()
     kept = []
-    for raw, (mailbox, folder) in some:
+    for raw, (mailbox, folder), is_partial in some:
         office.uid += 1
         raw = raw.replace(OURS.encode(), ours)
-        message = RawMessage(folder, 7, office.uid, (), office.now - timedelta(minutes=5), raw, len(raw))
+        date, size = office.now - timedelta(minutes=5), len(raw)
+        if is_partial:
+            raw = raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        message = RawMessage(folder, 7, office.uid, (), date, raw, size, is_partial)
         kept += journal.keep(mailbox, [message], Position(folder, 7, office.uid))
     pace = Pace(batch)
     pace.learn = lambda mails, took_s: None  # type: ignore[method-assign]
@@ -150,25 +161,25 @@ OF_DORA = mail("[#1] yes", DORA, message_id=IDS[5], body="me too")
         mail("Question", "zoe@z.example", message_id=IDS[4], Cc=DORA),
         mail("Re: Question", DORA, message_id=IDS[5], In_Reply_To=IDS[4]),
     ],
-    earlier=[(0, "", ELSEWHERE)],
+    earlier=[(0, "", ELSEWHERE, False)],
     events=set(),
-    later=[(0, "", HERE), (1, "", HERE)],
+    later=[(0, "", HERE, False), (1, "", HERE, False)],
     batch=1,
     config=BASE,
 )
 @example(  # a colleague's mail is proved by its second copy just before its recipient names the case
     raws=[mail("Re: Question", "anna@example.com", **TO_DORA), OF_DORA],
-    earlier=[(0, "", HERE)],
+    earlier=[(0, "", HERE, False)],
     events=set(),
-    later=[(0, "pass", HERE), (1, "", HERE)],
+    later=[(0, "pass", HERE, False), (1, "", HERE, False)],
     batch=1,
     config=BASE,
 )
 @example(  # the same, by the copy in the Sent folder
     raws=[mail("Re: Question", "support@example.com", **TO_DORA), OF_DORA],
-    earlier=[(0, "", HERE)],
+    earlier=[(0, "", HERE, False)],
     events=set(),
-    later=[(0, "", SENT), (1, "", HERE)],
+    later=[(0, "", SENT, False), (1, "", HERE, False)],
     batch=1,
     config=BASE,
 )

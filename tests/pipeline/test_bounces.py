@@ -105,6 +105,12 @@ def test_report_about_a_mail_that_has_not_left_yet_has_no_effect(answered):
     assert_without_effect(answered)
 
 
+def test_report_about_a_mail_that_is_deleted_here_has_no_effect(answered):
+    answered.write((change(Email, 2, is_deleted=True),))
+    answered.receive(postfix(sent_id(answered)))
+    assert_without_effect(answered)
+
+
 def test_customer_who_quotes_our_id_writes_no_report(answered):
     text = "Final-Recipient: rfc822; carl@customer.example\r\nAction: failed\r\nStatus: 5.1.1"
     answered.receive(mail("Undelivered", body=f"{text}\r\nMessage-ID: {sent_id(answered)}"))

@@ -2,9 +2,17 @@
 
 from email.message import EmailMessage
 
+import pytest
+
+from espomail.intake import journal
+from espomail.intake.messages import Position
+from espomail.intake.messages import RawMessage as Raw
+from espomail.intake.reader import read_all
+from espomail.intake.settle import Pace, settle_kept
 from espomail.store.changes import change
 from espomail.store.compression import decompress
 from espomail.store.models import (
+    Attachment,
     Case,
     Email,
     EmailMailbox,
@@ -17,7 +25,7 @@ from espomail.store.models import (
     Outbox,
     RawMessage,
 )
-from tests.office import mail
+from tests.office import Office, mail
 
 SALES = (
     "mailboxes:\n",
@@ -200,3 +208,75 @@ def test_who_knows_of_a_mail_is_not_told_again_when_its_copy_becomes_a_case(open
     office.receive(mail(to="sales@example.com, anna@example.com"))
     assert office.rows(Case, "assigned_user") == ["anna"]
     assert office.rows(Notification, "user", "type") == before
+
+
+def with_attachment() -> bytes:
+    letter = EmailMessage()
+    letter["From"], letter["Subject"], letter["Message-ID"] = "carl@customer.example", "Scan", "<1@c>"
+    letter["To"], letter["Date"] = "support@example.com", "Tue, 24 Nov 2026 09:00:00 +0000"
+    letter.set_content("See the scan.")
+    letter.add_attachment(b"scan", "image", "png", filename="scan.png")
+    return bytes(letter)
+
+
+def header_of(raw: bytes) -> bytes:
+    return raw.partition(b"\n\n")[0] + b"\n\n"
+
+
+def receive_copies(office: Office, *copies: tuple[str, bytes], batch: int) -> None:
+    """Take in these messages of several mailboxes; those of which there is the header alone are partial."""
+    kept = []
+    for uid, (mailbox, raw) in enumerate(copies, 1):
+        message = Raw("INBOX", 7, uid, (), office.now, raw, 5000, raw.endswith(b"\n\n"))
+        kept += journal.keep(mailbox, [message], Position("INBOX", 7, uid))
+    list(settle_kept(kept, read_all(kept), office.context, Pace(batch)))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("first", ["support", "anna"])
+def test_whole_copy_completes_a_mail_of_which_another_mailbox_took_the_header(open_office, first, batch):
+    office = open_office(SALES)
+    raw = with_attachment()
+    second = "anna" if first == "support" else "support"
+    copies = [(first, header_of(raw)), (second, raw), ("sales", header_of(raw))]
+    receive_copies(office, *copies, batch=batch)
+    (email,) = [row for row in office.rows(Email) if row["status"] == "archived"]
+    assert (email["is_partial"], email["attachment_count"], email["subject"]) == (False, 1, "Scan")
+    assert decompress(bytes(RawMessage.get_by_id(email["raw_message"]).data)) == raw
+    text = EmailText.get_by_id(1)
+    assert text.body_plain.strip() == "See the scan."
+    assert "headers-only" not in text.defects
+    assert office.rows(Attachment, "email", "filename") == [(1, "scan.png")]
+    assert [text.strip() for text in office.rows(Case, "description")] == ["See the scan."]
+    assert office.rows(Journal, "outcome", "raw_message") == [
+        ("imported", None),
+        ("duplicate", email["raw_message"]),
+        ("duplicate", None),
+    ]
+    assert len(office.rows(RawMessage)) == 2  # it, and the answer to it
+
+
+def test_header_alone_takes_nothing_from_a_whole_mail(open_office):
+    office = open_office(SALES)
+    raw = with_attachment()
+    receive_copies(office, ("support", raw), ("anna", header_of(raw)), ("sales", raw), batch=1)
+    assert not Email.get_by_id(1).is_partial
+    assert office.rows(Journal, "outcome") == ["imported", "duplicate", "duplicate"]
+    assert len(office.rows(Attachment)) == 1
+
+
+def test_header_is_not_completed_by_a_mail_of_another_date(open_office):
+    office = open_office(SALES)
+    raw = with_attachment()
+    receive_copies(
+        office, ("sales", header_of(raw)), ("anna", raw.replace(b"09:00:00", b"09:00:01")), batch=1
+    )
+    assert office.rows(Email, "is_partial") == [True, False]
+
+
+def test_copy_does_not_move_a_mail_back_that_its_user_has_filed(open_office):
+    office = open_office(SALES)
+    office.receive(mail(to="anna@example.com"), mailbox="anna")
+    office.write((change(EmailUser, 1, "anna", folder="Done"),))
+    office.receive(mail(to="anna@example.com"), mailbox="anna")
+    assert office.rows(EmailUser, "user", "folder") == [("anna", "Done")]

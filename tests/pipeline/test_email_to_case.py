@@ -222,6 +222,14 @@ def test_token_with_a_wrong_signature_joins_nothing(office):
     assert office.rows(Case, "id") == [1, 2]
 
 
+def test_answer_to_a_stored_mail_with_a_forged_id_of_ours_joins_nothing(office):
+    office.receive(mail())
+    forged = office.rows(Email, "message_id")[1].replace("@example.com", "x@example.com")
+    office.receive(mail("Mine", "eve@evil.example", message_id=forged))
+    office.receive(mail("Re: Mine", "eve@evil.example", In_Reply_To=forged))
+    assert office.rows(Case, "id") == [1, 2, 3]
+
+
 def test_mail_that_failed_dmarc_joins_only_by_a_token(open_office):
     trusting = ("organisation:", "authentication: {trusted_authserv_id: mx.example.com}\norganisation:")
     office = open_office(trusting)
@@ -521,6 +529,16 @@ PERSONAL = (
 )
 
 
+def test_copy_that_proves_a_vacation_mail_of_ours_leaves_its_note(open_office):
+    office = open_office(PERSONAL)
+    office.receive(mail(message_id=FIRST))
+    away = answer("Out of office", "anna@example.com", Auto_Submitted="auto-replied")
+    office.receive(away)
+    before = office.rows(Note)
+    office.receive(away, mailbox="anna", folder="Sent")
+    assert office.rows(Note) == before
+
+
 @pytest.mark.parametrize("boxes", [("support", "anna"), ("anna", "support")])
 @pytest.mark.parametrize("turn", [1, -1])
 @pytest.mark.parametrize("is_known", [False, True])
@@ -541,10 +559,10 @@ def test_copy_leaves_a_mail_with_the_record_that_somebody_has_chosen(open_office
     office = open_office(PERSONAL)
     office.account("Customer Ltd", "carl@customer.example")
     lead = office.lead("Another")
-    office.receive(mail(), mailbox="anna")
-    office.write((change(Email, 1, parent_type="lead", parent_id=lead, account=None),))
-    office.receive(mail(), mailbox="anna")
-    assert office.rows(Email, "parent_type", "parent_id") == [("lead", lead)]
+    office.receive(mail(message_id=FIRST), answer(body="More."), mailbox="anna")
+    office.write((change(Email, 2, parent_type="lead", parent_id=lead, account=None),))
+    office.receive(answer(body="More."), mailbox="anna")
+    assert office.rows(Email, "parent_type", "parent_id")[1] == ("lead", lead)
 
 
 def test_copy_does_not_forget_what_its_mail_answers(open_office):

@@ -35,6 +35,17 @@ def test_follower_who_may_not_read_the_mail_learns_only_that_there_is_one(open_o
     assert (hint["email"], hint["text"]) == (None, f"There is a new e-mail in account:{account}")
 
 
+def test_follower_of_the_case_and_of_its_account_is_told_once_of_a_mail(office):
+    office.account("Customer Ltd", "carl@customer.example", followers=["boris"])
+    office.receive(mail(message_id=FIRST))
+    office.follow("case", 1, "boris")
+    office.receive(mail("Re: Question", In_Reply_To=FIRST))
+    assert [one for one in told(office) if one[0] == "boris"] == [
+        ("boris", "email-received", 1),
+        ("boris", "email-received", 3),
+    ]
+
+
 def test_follower_who_may_not_read_the_mail_is_told_once_of_it(open_office):
     office = open_office(
         ("email: {read: team, edit: own}", "email: {read: own}"),
