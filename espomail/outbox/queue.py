@@ -18,7 +18,7 @@ import msgspec
 from espomail.config.schema import Config, Mailbox
 from espomail.config.sending import sending_mailbox
 from espomail.crm.notes import Pen
-from espomail.errors import ServerTrouble, WrongConfiguration
+from espomail.errors import EspomailError, ProgramFault, ServerTrouble, WrongConfiguration
 from espomail.outbox.messages import Message, due, messages, take
 from espomail.outbox.outcome import Outcome, after, given_up, in_doubt
 from espomail.outbox.smtp import Courier, open_courier
@@ -31,6 +31,7 @@ from espomail.store.connection import writing
 from espomail.store.ids import Ids
 from espomail.store.models import Outbox
 from espomail.store.read import rows_of
+from espomail.store.troubles import OF_THE_FILE
 
 BY_PROGRAM: Final = ("auto-reply", "notification")
 BY_PROGRAM_GIVEN_UP_AFTER: Final = timedelta(days=2)  # then nobody waits for it any more
@@ -86,6 +87,13 @@ def deliver_due(config: Config, clock: Clock, *, deadline: float = inf) -> Deliv
         except (ServerTrouble, WrongConfiguration) as its_trouble:
             trouble = str(its_trouble)
             _show_why(list(one.mailboxes), trouble, clock())
+        except Exception as raised:  # the guard around one server: none may stop the others
+            if isinstance(raised, EspomailError) or type(raised) in OF_THE_FILE:
+                raise
+            fault = ProgramFault.of(raised)
+            trouble = str(fault)
+            if _show_why(list(one.mailboxes), trouble, clock()):
+                news.append(fault.report)
         troubles |= dict.fromkeys(one.mailboxes, trouble)
     report = OutboxReport(
         sent=states["sent"], failed=states["failed"], waiting=waiting(), in_doubt=states["in-doubt"]
@@ -178,16 +186,15 @@ def _no_server(config: Config, key: str) -> str:
     return f"mailboxes.{key}.smtp: is missing, and system_mailbox shares none; mail waits in the outbox"
 
 
-def _show_why(mailboxes: list[str], why: str, now: datetime) -> None:
-    """Let those that are due tell why they wait."""
+def _show_why(mailboxes: list[str], why: str, now: datetime) -> bool:
+    """Let those that are due tell why they wait; gives whether none of them has told so before."""
     rows = rows_of(
-        Outbox.select(Outbox.id).where(
-            Outbox.state == "waiting",
-            is_due(Outbox.next_try_at, now),
-            Outbox.mailbox.in_(mailboxes),
-            Outbox.error.is_null() | (Outbox.error != why),
+        Outbox.select(Outbox.id, Outbox.error).where(
+            Outbox.state == "waiting", is_due(Outbox.next_try_at, now), Outbox.mailbox.in_(mailboxes)
         )
     )
-    if rows:
+    others = [row["id"] for row in rows if row["error"] != why]
+    if others:
         with writing():
-            write.apply(change(Outbox, row["id"], error=why) for row in rows)
+            write.apply(change(Outbox, outbox_id, error=why) for outbox_id in others)
+    return len(others) == len(rows)

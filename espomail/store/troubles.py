@@ -32,7 +32,7 @@ _BY_SQLITE: Final[dict[str, tuple[type[EspomailError], str]]] = {
     "SQLITE_READONLY": (NotPermitted, _IS_READ_ONLY),
     "SQLITE_CANTOPEN": (NotPermitted, "it, or a file beside it, may not be opened or made by this login"),
 }
-_OF_THE_FILE: Final = (OperationalError, DatabaseError, sqlite3.OperationalError, sqlite3.DatabaseError)
+OF_THE_FILE: Final = (OperationalError, DatabaseError, sqlite3.OperationalError, sqlite3.DatabaseError)
 """Their subclasses besides speak of one statement."""
 
 
@@ -44,7 +44,7 @@ def of_file(file: Path, trouble: OSError) -> EspomailError:
 
 def of_database(file: Path, trouble: DatabaseError | sqlite3.Error) -> EspomailError | None:
     """The error that tells what SQLite met with; None for a fault of our own, which is none of the file's."""
-    if type(trouble) not in _OF_THE_FILE:
+    if type(trouble) not in OF_THE_FILE:
         return None
     said = trouble if isinstance(trouble, sqlite3.Error) else trouble.__context__
     name = getattr(said, "sqlite_errorname", "")

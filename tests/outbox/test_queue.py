@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peewee import IntegrityError, OperationalError
 
 from espomail import run
 from espomail.config.load import load
@@ -174,6 +175,63 @@ def test_nothing_is_begun_after_the_deadline(post: Post):
     assert post.outbox("tries", "error") == [(0, None)]
 
 
+def test_message_is_left_alone_when_the_time_is_over_before_its_server_is_ready(post: Post, monkeypatch):
+    monkeypatch.setattr(smtp, "LEAST_S", 1)
+    post.server.answers("RSET", "silence")
+    post.receive(*(mail(f"Question {number}", f"c{number}@customer.example") for number in range(2)))
+    post.deliver(within_s=1)
+    assert post.outbox("state", "tries") == [("sent", 1), ("waiting", 0)]
+
+
+def test_mail_that_waits_for_its_next_try_tells_its_own_reason(post: Post):
+    post.server.answers("RCPT", "450 later")
+    post.receive(mail("One", "c1@customer.example"))
+    post.deliver()
+    post.receive(mail("Two", "c2@customer.example"))
+    post.configure((f"port: {post.server.port}", f"port: {free_port()}"))
+    post.deliver()
+    first, second = post.outbox("error")
+    assert "450 later" in first
+    assert "cannot be reached" in second
+
+
+@pytest.mark.parametrize("where", ["secret_for", "after"], ids=["before a message", "within a message"])
+def test_fault_of_the_program_over_one_server_stops_no_other_and_is_told_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch, where: str
+):
+    as_it_is, calls = getattr(queue, where), list[object]()
+
+    def faulty(*given: Any, **named: Any) -> Any:
+        calls.append(given)
+        if len(calls) == 1 or (where == "secret_for" and given[0].place.startswith("mailboxes.support")):
+            raise IntegrityError("surprise")
+        return as_it_is(*given, **named)
+
+    monkeypatch.setattr(queue, where, faulty)
+    login = f"{post.at(post.server.port)}, username: x, password: x"
+    post.configure(
+        (post.at(post.server.port), login), more=SALES.replace("teams", f"smtp: {{{login}}}\n    teams")
+    )
+    post.receive(mail("Help!"))
+    post.receive(mail("Price?", to="sales@example.com"), mailbox="sales")
+    first, second = post.deliver(), post.deliver()
+    assert first.troubles["sales"] is None
+    assert (first.troubles["support"] or "").startswith("a fault of the program: IntegrityError")
+    assert ["Traceback" in line for line in first.news] == [True]
+    assert "Traceback" not in "".join(second.news)
+    assert post.outbox("state") == ["waiting" if where == "secret_for" else "in-doubt", "sent"]
+
+
+def test_database_that_fails_is_no_trouble_of_one_server(post: Post, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(queue, "take", full)
+    post.receive(mail())
+    with pytest.raises(OperationalError):
+        post.deliver()
+
+
 SLEEPS = "username: x, password_command: [sleep, '60']"
 
 
@@ -190,8 +248,11 @@ def test_secret_that_does_not_come_leaves_the_others_their_time(post: Post, monk
     assert post.outbox("state") == ["waiting", "sent"]
 
 
-def test_server_that_closes_after_each_message_gets_all_of_them_in_one_run(post: Post):
-    post.server.answers("RSET", DROP, DROP)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_server_that_closes_after_each_message_gets_all_of_them_in_one_run(post: Post, at_once: bool):
+    post.server.hangs_up = at_once
+    if not at_once:
+        post.server.answers("RSET", DROP, DROP)
     post.receive(*(mail(f"Question {number}", f"c{number}@customer.example") for number in range(3)))
     assert post.deliver().outbox.sent == 3
     assert post.outbox("tries") == [1, 1, 1]

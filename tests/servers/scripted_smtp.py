@@ -50,6 +50,7 @@ class ScriptedSmtp:
         self.verbs: list[str] = []
         self.arguments = ""  # of all commands
         self.reads_messages = True  # otherwise so slowly that none ever comes to its end
+        self.hangs_up = False  # after each message
         self._script: defaultdict[str, deque[str]] = defaultdict(deque)
         self._refused: dict[str, str] = {}
         self._listener = socket.create_server((HOST, 0))
@@ -126,7 +127,7 @@ class ScriptedSmtp:
                     end = self._reply(connection, "END")
                     if end is not None and end.startswith("2"):
                         self.received.append(Received(sender or "", recipients, raw))
-                    if end is None:
+                    if end is None or self.hangs_up:
                         return
                     sender, recipients = None, []
         except OSError:
