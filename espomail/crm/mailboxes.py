@@ -141,9 +141,9 @@ def _statuses(mailboxes: Sequence[Mailbox]) -> Iterator[MailboxStatus]:
     states = {row["mailbox"]: row for row in rows_of(MailboxState.select())}
     positions: defaultdict[str, dict[str, FolderState]] = defaultdict(dict)
     for row in rows_of(FolderPosition.select().order_by(FolderPosition.folder)):
-        mailbox = row.pop("mailbox")
         row["special_use"] = row["special_use"] or None
-        positions[mailbox][row["folder"]] = FolderState(**row)
+        read = FolderState(**{name: row[name] for name in FolderState.__struct_fields__})
+        positions[row["mailbox"]][row["folder"]] = read
     counted = Journal.select(Journal.mailbox, Journal.outcome, fn.COUNT(Journal.id))
     undecided = counted.where(Journal.outcome.in_(["new", "quarantined"]))
     grouped = undecided.group_by(Journal.mailbox, Journal.outcome)

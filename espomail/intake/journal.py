@@ -61,12 +61,16 @@ def position_of(mailbox: str, folder: str) -> Position:
 
 
 def known_above_positions(mailboxes: Iterable[str]) -> dict[tuple[str, str], frozenset[int]]:
-    """The UIDs above each folder's position that are kept already, as where a server withholds a message."""
+    """The UIDs above each folder's position that are kept already, as where a server withholds a message.
+
+    What was kept before the folder is read again does not count: its UIDs may be other messages' now.
+    """
     is_above = (
         (FolderPosition.mailbox == Journal.mailbox)
         & (FolderPosition.folder == Journal.folder)
         & (FolderPosition.uidvalidity == Journal.uidvalidity)
         & (FolderPosition.last_uid < Journal.uid)
+        & (FolderPosition.first_entry <= Journal.id)
     )
     columns = (Journal.mailbox, Journal.folder, Journal.uid)
     query = FolderPosition.select(*columns).join(Journal, on=is_above)
@@ -93,6 +97,7 @@ def keep(
     changes: list[Change] = []
     with writing():
         ids = Ids.load()
+        next_entry = ids.copy().next(Journal)
         known = _known_ones(mailbox, messages)
         if position is not None:
             former = _former_ones(known, messages)
@@ -104,7 +109,7 @@ def keep(
                 kept.append(entry)
                 changes += _rows(entry, message, data)
         if position is not None:
-            changes.append(_moved(mailbox, position))
+            changes.append(_moved(mailbox, position, next_entry))
         write.apply((*changes, *ids.changes()))
     return kept
 
@@ -158,7 +163,14 @@ def forget_skipped(mailbox: str, folder: str | None) -> Changes:
     return tuple(remove(Journal, number) for (number,) in tuples_of(rows))
 
 
-def _moved(mailbox: str, position: Position) -> Change:
+def _moved(mailbox: str, position: Position, next_entry: int) -> Change:
+    """The folder's new position; one that is lower than before, or the first, says that it is read again."""
+    found = rows_in(FolderPosition, "folder", [position.folder], mailbox=mailbox)
+    begun_before = [
+        before["first_entry"]
+        for before in found
+        if before["uidvalidity"] == position.uidvalidity and before["last_uid"] <= position.last_uid
+    ]
     return put(
         FolderPosition,
         mailbox=mailbox,
@@ -167,6 +179,7 @@ def _moved(mailbox: str, position: Position) -> Change:
         last_uid=position.last_uid,
         last_date=position.last_date,
         special_use=position.special_use,
+        first_entry=begun_before[0] if begun_before else next_entry,
     )
 
 

@@ -78,6 +78,9 @@ class FolderPosition(Table):
     last_uid = IntegerField(default=0)
     last_date = UtcField(null=True)
     special_use = TextField(null=True)  # what the server says the folder is for; null: not asked yet
+    first_entry = IntegerField(
+        default=0
+    )  # the journal's first since it was read from the beginning, or again
 
     class Meta:
         primary_key = CompositeKey("mailbox", "folder")

@@ -127,3 +127,19 @@ def test_nothing_is_kept_of_a_transaction_that_is_not_committed(office):
     with pytest.raises(RuntimeError), writing():
         write.apply(journal.fail(1, 3, "x", now=office.now))
         raise RuntimeError
+
+
+def test_what_is_kept_above_the_position_is_not_asked_for_again(office):
+    journal.keep("support", [message(office, 1)], Position("INBOX", 7, 1))
+    journal.keep("support", [message(office, 3)], Position("INBOX", 7, 1))
+    assert journal.known_above_positions(["support"]) == {("support", "INBOX"): frozenset({3})}
+
+
+@pytest.mark.parametrize("how", ["reset", "set back"])
+def test_uids_of_a_folder_that_is_read_again_may_be_other_messages_now(office, how):
+    journal.keep("support", [message(office, uid) for uid in (1, 2, 3)], Position("INBOX", 7, 3))
+    if how == "reset":
+        FolderPosition.delete().execute()
+    for last_uid in (1, 1):
+        journal.keep("support", [message(office, 1)], Position("INBOX", 7, last_uid))
+        assert journal.known_above_positions(["support"]) == {}

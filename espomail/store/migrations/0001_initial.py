@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-26 07:25.
+# Generated from a schema diff on 2026-11-26 08:58.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -309,6 +309,7 @@ def up(migrator, db):
         last_uid = IntegerField(default=0)
         last_date = UtcField(null=True)
         special_use = TextField(null=True)
+        first_entry = IntegerField(default=0)
 
         class Meta:
             database = db
