@@ -284,12 +284,16 @@ def save_sent(config: Config, clock: Clock, *, deadline: float) -> list[str]:
     for key in copies.mailboxes_with_copies(clock()):
         if time.monotonic() > deadline:
             break
-        trouble = None
+        trouble, reports = None, list[str]()
         try:
             _save_copies(key, config.mailboxes.get(key), clock, deadline)
         except (ServerTrouble, WrongConfiguration) as its_trouble:
             trouble = f"sent mail is not saved, which is tried again: {its_trouble}"
-        news += health.record(f"{key} (Sent)", trouble, clock())
+        except Exception as raised:  # noqa: BLE001  # the guard around one mailbox: none may stop the others
+            fault = troubles.program_fault(raised)
+            trouble, reports = f"sent mail is not saved, which is tried again: {fault}", [fault.report]
+        told = health.record(f"{key} (Sent)", trouble, clock())
+        news += [*told, *reports] if told else []
     return news
 
 

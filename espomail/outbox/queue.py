@@ -18,7 +18,7 @@ import msgspec
 from espomail.config.schema import Config, Mailbox
 from espomail.config.sending import sending_mailbox
 from espomail.crm.notes import Pen
-from espomail.errors import EspomailError, ProgramFault, ServerTrouble, WrongConfiguration
+from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.outbox.messages import Message, due, messages, take
 from espomail.outbox.outcome import Outcome, after, given_up, in_doubt
 from espomail.outbox.smtp import Courier, open_courier
@@ -31,7 +31,7 @@ from espomail.store.connection import writing
 from espomail.store.ids import Ids
 from espomail.store.models import Outbox
 from espomail.store.read import rows_of
-from espomail.store.troubles import OF_THE_FILE
+from espomail.store.troubles import program_fault
 
 BY_PROGRAM: Final = ("auto-reply", "notification")
 BY_PROGRAM_GIVEN_UP_AFTER: Final = timedelta(days=2)  # then nobody waits for it any more
@@ -87,10 +87,8 @@ def deliver_due(config: Config, clock: Clock, *, deadline: float = inf) -> Deliv
         except (ServerTrouble, WrongConfiguration) as its_trouble:
             trouble = str(its_trouble)
             _show_why(list(one.mailboxes), trouble, clock())
-        except Exception as raised:  # the guard around one server: none may stop the others
-            if isinstance(raised, EspomailError) or type(raised) in OF_THE_FILE:
-                raise
-            fault = ProgramFault.of(raised)
+        except Exception as raised:  # noqa: BLE001  # the guard around one server: none may stop the others
+            fault = program_fault(raised)
             trouble = str(fault)
             if _show_why(list(one.mailboxes), trouble, clock()):
                 news.append(fault.report)

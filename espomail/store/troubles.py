@@ -10,7 +10,7 @@ from typing import Final
 
 from peewee import DatabaseError, OperationalError
 
-from espomail.errors import EspomailError, NotPermitted, TryAgainLater, WrongConfiguration
+from espomail.errors import EspomailError, NotPermitted, ProgramFault, TryAgainLater, WrongConfiguration
 
 _IS_FULL: Final = "the disk is full; make room, nothing is lost"
 _IS_READ_ONLY: Final = "it cannot be written: the folder or its file system is read-only for this login"
@@ -32,7 +32,7 @@ _BY_SQLITE: Final[dict[str, tuple[type[EspomailError], str]]] = {
     "SQLITE_READONLY": (NotPermitted, _IS_READ_ONLY),
     "SQLITE_CANTOPEN": (NotPermitted, "it, or a file beside it, may not be opened or made by this login"),
 }
-OF_THE_FILE: Final = (OperationalError, DatabaseError, sqlite3.OperationalError, sqlite3.DatabaseError)
+_OF_THE_FILE: Final = (OperationalError, DatabaseError, sqlite3.OperationalError, sqlite3.DatabaseError)
 """Their subclasses besides speak of one statement."""
 
 
@@ -44,7 +44,7 @@ def of_file(file: Path, trouble: OSError) -> EspomailError:
 
 def of_database(file: Path, trouble: DatabaseError | sqlite3.Error) -> EspomailError | None:
     """The error that tells what SQLite met with; None for a fault of our own, which is none of the file's."""
-    if type(trouble) not in OF_THE_FILE:
+    if type(trouble) not in _OF_THE_FILE:
         return None
     said = trouble if isinstance(trouble, sqlite3.Error) else trouble.__context__
     name = getattr(said, "sqlite_errorname", "")
@@ -64,6 +64,13 @@ def _is_full(file: Path) -> bool:
         return os.statvfs(file.parent).f_bavail == 0
     except OSError:
         return False
+
+
+def program_fault(raised: Exception) -> ProgramFault:
+    """What was caught over one mailbox, as a fault of the program; what concerns all is raised again."""
+    if isinstance(raised, EspomailError) or type(raised) in _OF_THE_FILE:
+        raise raised
+    return ProgramFault.of(raised)
 
 
 @contextmanager

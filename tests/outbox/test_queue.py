@@ -435,6 +435,21 @@ def test_copy_waits_for_the_next_run_when_the_time_is_over(post: Post):
     assert post.rows(SentCopy, "tries") == [0]
 
 
+def test_fault_of_the_program_over_a_copy_stops_nothing_and_is_told_once(post: Post, monkeypatch):
+    def faulty(*_: object, **__: object) -> None:
+        raise KeyError("surprise")
+
+    with_copies(post)
+    post.receive(mail())
+    post.deliver()
+    monkeypatch.setattr(run, "secret_for", faulty)
+    line, report = run.save_sent(post.config, lambda: NOW, deadline=time.monotonic() + 60)
+    assert line.endswith("which is tried again: a fault of the program: KeyError: 'surprise'")
+    assert report.startswith("Traceback")
+    later = NOW + timedelta(hours=4)
+    assert run.save_sent(post.config, lambda: later, deadline=time.monotonic() + 60) == []
+
+
 def test_copy_whose_secret_does_not_come_is_given_up_in_time(post: Post, monkeypatch):
     monkeypatch.setattr(secret, "LEAST_S", 0.1)
     with_copies(post)
