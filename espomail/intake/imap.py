@@ -65,9 +65,11 @@ class Session:
         """While we keep the server waiting: that time is not its own."""
         began = time.monotonic()
         self._watch.stop()
-        yield
-        self._download.cut_at += time.monotonic() - began
-        self._watch.allow(self._download.cut_at - time.monotonic())
+        try:
+            yield
+        finally:
+            self._download.cut_at += time.monotonic() - began
+            self._watch.allow(self._download.cut_at - time.monotonic())
 
     def folders(self) -> list[str]:
         """The names of all folders."""

@@ -89,7 +89,8 @@ def by_signed_token(way: Way, desk: Desk) -> Found | Missed:
             ref = surviving(Ref(token.record_type, token.record_id), desk)
             if ref is not None:
                 answered = next((email["id"] for email in desk.emails_with(message_id)), None)
-                return Found(ref, f"it answers a mail that we signed for {ref}", answered)
+                because = f"it answers a mail that we signed for {ref}"
+                return Found(ref, because, answered, is_outsider=not _takes_part(ref, way, desk))
     return Missed("answers no mail that we signed")
 
 
@@ -180,12 +181,17 @@ def _joining(ref: Ref, because: str, replied_to: int | None, way: Way, desk: Des
         return Missed(FORWARDED)
     if way.dmarc == "fail":
         return Missed(*_kept_out(ref, "it failed DMARC", replied_to))
-    sender = way.arrival.sender
-    if way.is_verified or (sender is not None and desk.is_party(case, sender.address)):
+    if _takes_part(ref, way, desk):
         return Found(ref, because, replied_to)
     if desk.rules_of(case, way.arrival.mailbox).join == "party":
         return Missed(*_kept_out(ref, "its sender takes no part in the case", replied_to))
     return Found(ref, f"{because}; its sender takes no part in the case", replied_to, is_outsider=True)
+
+
+def _takes_part(ref: Ref, way: Way, desk: Desk) -> bool:
+    """Whether the sender is a party, where the record is a case: elsewhere everybody is."""
+    case = desk.record(ref) if ref.kind == "case" else None
+    return case is None or way.is_verified or desk.is_party(case, way.arrival.sender_address or "")
 
 
 def _kept_out(ref: Ref, why: str, replied_to: int | None) -> tuple[str, int | None, str]:

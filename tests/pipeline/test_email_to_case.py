@@ -213,6 +213,9 @@ def test_answer_to_our_auto_reply_joins_by_its_token_whoever_sends_it(open_offic
     token = office.rows(Email, "message_id")[1]
     office.receive(mail("Re: got it", "private@home.example", In_Reply_To=token))
     assert office.rows(Case, "id") == [1]
+    assert office.rows(Email, "from_address", "is_outsider")[-1] == ("private@home.example", True)
+    office.receive(mail("Re: got it", In_Reply_To=token))
+    assert office.rows(Email, "from_address", "is_outsider")[-1] == ("carl@customer.example", False)
 
 
 def test_token_with_a_wrong_signature_joins_nothing(office):
