@@ -175,7 +175,7 @@ def test_many_messages_come_in_portions_each_with_its_position(mailboxes, user, 
 
 
 def test_batches_are_limited_in_bytes_too(mailboxes, user, imap):
-    mailboxes.deliver(user, *[mail(str(number), body="x" * 3_000_000) for number in range(4)])
+    mailboxes.deliver(user, *[mail(str(number), body="x" * 1_500_000) for number in range(4)])
     with sign_in(imap, PASSWORD, deadline=time.monotonic() + 300) as session:
         batches = list(
             session.new_messages(START, since=LONG_AGO, limit=10, max_size=10**8, now=datetime.now(UTC))

@@ -47,8 +47,12 @@ def decide_badly(arrival, desk):
         os._exit(9)
     return decide_soundly(arrival, desk)
 
+rounds = []
+
 def deliver_late(*arguments, **named):
-    stall_where("delivering")
+    rounds.append(arguments)
+    if len(rounds) == 2:  # the first one sends what has waited
+        stall_where("delivering")
     return deliver_soundly(*arguments, **named)
 
 decide.decide, queue.deliver_due = decide_badly, deliver_late
