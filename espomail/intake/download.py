@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from espomail.intake.wire import Client
 
 FIRST_BATCH: Final = 25  # messages; each batch may hold twice as many as the one before
-LARGEST_BATCH: Final = 200
+LARGEST_BATCH: Final = 60  # so that reading and deciding soon have something to do, and memory little to hold
 HEADER_FIRST_BYTES: Final = 64 * 1024  # of larger messages the header is asked for first, if that may do
 BYTES_PER_BATCH: Final = 4 * 1024**2
 
