@@ -139,7 +139,10 @@ def writing() -> Iterator[None]:
 
 def pending_migrations() -> list[str]:
     """Names of the migrations that this database has not seen, oldest first."""
-    applied = _applied_migrations()
+    return _pending(_applied_migrations())
+
+
+def _pending(applied: set[str]) -> list[str]:
     known = sorted(file.stem for file in MIGRATIONS.glob("[0-9]*.py"))
     newer = sorted(applied - set(known))
     if newer:
@@ -156,12 +159,13 @@ def _applied_migrations() -> set[str]:
 
 
 def _bring_up_to_date(file: Path, *, now: datetime, is_allowed: bool) -> list[str]:
-    if not pending_migrations():
+    applied = _applied_migrations()  # asked once: another program may be making the database right now
+    if not (pending := _pending(applied)):
         return []
-    if _applied_migrations():
+    if applied:
         if not is_allowed:
             raise TryAgainLater(f"database {file} is not yet upgraded; run: espomail db upgrade")
-        _back_up(file, before=pending_migrations()[0])
+        _back_up(file, before=pending[0])
     from playhouse.migrations import Runner
 
     # In one transaction: another program may be at the same, and this one may be killed in the middle.

@@ -23,7 +23,9 @@ def shown(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], verbosity: i
         progress("support\x1b", 4, 4)
         progress.end()
         print("end", file=terminal, flush=True)
-        out = os.read(ours, 65536).decode()
+        out = ""
+        while not out.endswith("end\r\n"):  # a terminal gives what it has so far
+            out += os.read(ours, 65536).decode()
     os.close(ours)
     return out
 

@@ -185,3 +185,19 @@ print(Installation.get().id)
     said = {process.communicate()[0] for process in several}
     assert len(said) == 1
     assert {process.returncode for process in several} == {0}
+
+
+def test_database_that_another_program_makes_meanwhile_is_not_taken_for_an_old_one(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path}/espomail.db"
+    open_database(url, now=NOW)
+    close_database()
+    applied = connection._applied_migrations
+    answers = iter([set()])  # when it is asked first, nothing is committed yet
+
+    def seen() -> set[str]:
+        return next(answers, applied())
+
+    monkeypatch.setattr(connection, "_applied_migrations", seen)
+    open_database(url, now=NOW)
+    assert Installation.select().count() == 1
+    close_database()
