@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from espomail.crm.address_rows import address_rows
 from espomail.crm.arrival import message_id_key
 from espomail.crm.notes import Giver
 from espomail.crm.refs import Ref
@@ -9,7 +10,7 @@ from espomail.mail.compose import Outgoing, compose
 from espomail.mail.text import subject_without_prefixes, text_digest
 from espomail.store.changes import Changes, add
 from espomail.store.compression import compress
-from espomail.store.models import Email, EmailAddress, EmailMailbox, EmailTeam, EmailText, Outbox, RawMessage
+from espomail.store.models import Email, EmailMailbox, EmailTeam, EmailText, Outbox, RawMessage
 
 
 class Letter(Struct, frozen=True, kw_only=True):
@@ -84,17 +85,7 @@ def _record(letter: Letter, raw_id: int, size: int, giver: Giver) -> Changes:
         defects=[],
         trace=[],
     )
-    roles = {"from": (mail.sender,), "to": mail.to, "cc": mail.cc, "reply_to": mail.reply_to}
-    addresses = (
-        add(
-            EmailAddress,
-            email=letter.email_id,
-            role=role,
-            position=position,
-            address=one.address,
-            name=one.name,
-        )
-        for role, found in roles.items()
-        for position, one in enumerate(found)
+    addresses = address_rows(
+        letter.email_id, sender=mail.sender, to=mail.to, cc=mail.cc, reply_to=mail.reply_to
     )
     return (email, text, *addresses)

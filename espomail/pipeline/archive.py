@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from espomail.config.schema import GroupFolder
+from espomail.crm.address_rows import address_rows
 from espomail.crm.arrival import message_id_key
 from espomail.crm.desk import Desk
 from espomail.crm.refs import parent_of
@@ -15,7 +16,6 @@ from espomail.store.models import (
     Attachment,
     Case,
     Email,
-    EmailAddress,
     EmailMailbox,
     EmailReference,
     EmailTeam,
@@ -144,7 +144,8 @@ def _rows_of_email(way: Way) -> Changes:
     )
     answered = dict.fromkeys(message_id_key(one) for one in (*mail.in_reply_to, *mail.references))
     references = tuple(add(EmailReference, email=email_id, message_id_key=key) for key in answered)
-    return (email, text, *references, *address_rows(way), *_attachments(way))
+    addresses = address_rows(email_id, sender=mail.sender, to=mail.to, cc=mail.cc, reply_to=mail.reply_to)
+    return (email, text, *references, *addresses, *_attachments(way))
 
 
 def _attachments(way: Way) -> Changes:
@@ -161,24 +162,6 @@ def _attachments(way: Way) -> Changes:
             sha256=part.sha256,
         )
         for part in way.arrival.parsed.attachments
-    )
-
-
-def address_rows(way: Way) -> Changes:
-    """The addresses of From, To, Cc and Reply-To, by which an e-mail is found."""
-    mail = way.arrival.parsed
-    lists = {
-        "from": (mail.sender,) if mail.sender else (),
-        "to": mail.to,
-        "cc": mail.cc,
-        "reply_to": mail.reply_to,
-    }
-    return tuple(
-        add(
-            EmailAddress, email=way.email_id, role=role, position=position, address=one.address, name=one.name
-        )
-        for role, found in lists.items()
-        for position, one in enumerate(found)
     )
 
 
