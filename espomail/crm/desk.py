@@ -264,24 +264,32 @@ class Desk:
         """The rules of the mailbox that the case came by; of the receiving one where there is none such."""
         return self.context.config.mailboxes.get(case["mailbox"] or "", receiving).case
 
-    def newest_open_case_from(self, address: str | None) -> Row | None:
-        """The open case with the highest number whose first mail came from the address."""
+    def newest_open_case_from(self, address: str | None, *, failed_dmarc: bool) -> Row | None:
+        """The open case with the highest number whose first mail came from the address, forged or not."""
         cases = [
             case
             for email in self._mirror.where(Email, from_address=address)
-            if email["parent_type"] == "case"
+            if email["failed_dmarc"] == failed_dmarc
+            and email["parent_type"] == "case"
             and (case := self.case(email["parent_id"])) is not None
             and case["first_email"] == email["id"]
             and case["status"] in OPEN_STATUSES
         ]
         return max(cases, key=lambda case: case["id"], default=None)
 
-    def arrivals_from(self, address: str | None, until: datetime, limit: Limit, *, besides: int) -> int:
-        """How many mails of the sender, besides one, were received in the limit's window up to a moment."""
+    def arrivals_from(
+        self, address: str | None, until: datetime, limit: Limit, *, failed_dmarc: bool, besides: int
+    ) -> int:
+        """How many mails of the sender, besides one, were received in the limit's window up to a moment.
+
+        Those that bear the address and failed DMARC, or those that did not.
+        """
         return sum(
             until - limit.window < email["received_at"] <= until
             for email in self._mirror.where(Email, from_address=address)
-            if email["status"] == "archived" and email["id"] != besides
+            if email["status"] == "archived"
+            and email["failed_dmarc"] == failed_dmarc
+            and email["id"] != besides
         )
 
     def open_cases_of(self, user: str) -> int:

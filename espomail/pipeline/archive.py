@@ -120,6 +120,7 @@ def _rows_of_email(way: Way) -> Changes:
         status="sent" if way.was_sent_here else "archived",
         is_auto=way.is_auto,
         is_outsider=way.is_outsider,
+        failed_dmarc=way.failed_dmarc,
         is_partial=arrival.is_partial,
         size=arrival.size,
         attachment_count=len(mail.attachments),

@@ -2,7 +2,6 @@
 
 from espomail.config.schema import User
 from espomail.crm.desk import Desk
-from espomail.mail import authentication
 from espomail.mail.tokens import Token
 from espomail.pipeline.parent import answered_ids
 from espomail.pipeline.way import Decision, Step, Way
@@ -12,13 +11,11 @@ RULE = "auto-detection"
 
 def detect_auto_replies(way: Way, desk: Desk) -> Step:
     """Tell automatic mail, old mail and our own users' mail from the rest."""
-    mail = way.arrival.parsed
     context = desk.context
     automatic = way.arrival.reading.automatic
     sender = way.arrival.sender
     user = context.users_by_address.get(sender.address) if sender else None
     way = way.after(
-        authentication=authentication.read(mail, context.config.authentication.trusted_authserv_id),
         is_auto=automatic is not None,
         unanswerable=way.arrival.reading.unanswerable,
         is_quiet=is_old(way, desk) and not context.answer_old,
@@ -46,7 +43,7 @@ def _how_verified(user: User, way: Way, desk: Desk) -> str | None:
         return "from the Sent folder of the user's own mailbox"
     if way.dmarc == "pass":
         return "which passed DMARC"
-    if way.dmarc != "fail" and _answers_what_we_sent_to(user, way, desk):
+    if not way.failed_dmarc and _answers_what_we_sent_to(user, way, desk):
         return "answering a mail that we signed and sent there"
     return None
 

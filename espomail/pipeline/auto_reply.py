@@ -96,7 +96,7 @@ def _is_ours(way: Way, desk: Desk) -> str | None:
 
 
 def _failed_dmarc(way: Way, _desk: Desk) -> str | None:
-    return "it failed DMARC" if way.dmarc == "fail" else None
+    return "it failed DMARC" if way.failed_dmarc else None
 
 
 def _came_back(way: Way, desk: Desk) -> str | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from espomail.crm.arrival import Arrival
 from espomail.crm.desk import Desk
+from espomail.mail import authentication
 from espomail.pipeline.steps import STEPS
 from espomail.pipeline.way import Decision, Result, Way
 from espomail.store.changes import Changes, add, change, remove
@@ -56,7 +57,8 @@ def decide_all(arrivals: Iterable[Arrival], desk: Desk) -> Iterator[Outcome | Fa
 
 def decide(arrival: Arrival, desk: Desk) -> Outcome:
     """Take one mail through the steps."""
-    way = Way(arrival=arrival)
+    trusted = desk.context.config.authentication.trusted_authserv_id
+    way = Way(arrival=arrival, authentication=authentication.read(arrival.parsed, trusted))
     decisions: list[Decision] = []
     changes: Changes = ()
     warnings: tuple[str, ...] = ()

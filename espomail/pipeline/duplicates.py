@@ -29,7 +29,7 @@ def recognise_duplicate(way: Way, desk: Desk) -> Step:
         return Step(Decision(RULE, because), way.after(email_id=desk.next_id(Email), defects=defects))
     if same["is_deleted"]:
         return Step(Decision(RULE, f"e-mail {same['id']} was deleted", ends="duplicate"), way)
-    is_completing = same["is_partial"] and not way.arrival.is_partial
+    is_completing = same["is_partial"] and not way.arrival.is_partial and not _is_forged_copy(same, way)
     known = way.after(
         email_id=same["id"],
         stored=same,
@@ -48,6 +48,11 @@ def _is_same(email: Row, way: Way) -> bool:
     if email["is_partial"] != way.arrival.is_partial and email["date"] != way.arrival.parsed.date:
         return False  # there is no text to compare
     return _agrees(way.arrival.reading, email["subject_key"], email["text_key"])
+
+
+def _is_forged_copy(email: Row, way: Way) -> bool:
+    """Whether the copy's sender is forged, as the stored one's was not: it would put words in a mouth."""
+    return way.failed_dmarc and not email["failed_dmarc"]
 
 
 def _agrees(reading: Reading, subject_key: str, text_key: str) -> bool:

@@ -66,7 +66,7 @@ def _case_by_number(way: Way, desk: Desk) -> tuple[Row | None, str | None]:
         case = desk.survivor_of(number)
         if case is None:
             claim = claim or f"Its subject names case #{number}, which does not exist."
-        elif way.dmarc == "fail":
+        elif way.failed_dmarc:
             claim = claim or f"Its subject names case #{number}, but it failed DMARC."
         elif way.is_verified or desk.is_party(case, _sender(way)):
             return case, None
@@ -77,7 +77,13 @@ def _case_by_number(way: Way, desk: Desk) -> tuple[Row | None, str | None]:
 
 def _is_storm(way: Way, desk: Desk) -> bool:
     limit, arrival = way.arrival.mailbox.case.storm, way.arrival
-    before = desk.arrivals_from(arrival.sender_address, arrival.received_at, limit, besides=way.email_id)
+    before = desk.arrivals_from(
+        arrival.sender_address,
+        arrival.received_at,
+        limit,
+        failed_dmarc=way.failed_dmarc,
+        besides=way.email_id,
+    )
     return before >= limit.most
 
 
@@ -153,9 +159,14 @@ def _make_instead(closed: Row, way: Way, desk: Desk) -> Step:
 
 
 def _make(way: Way, desk: Desk, because: str) -> Step:
-    """Make a case; of too many mails of one sender none, as long as there is an open one to join."""
+    """Make a case; of too many mails of one sender none, as long as there is an open one to join.
+
+    Whoever forges an address is another sender than whoever has it.
+    """
     way = way.after(is_storm=_is_storm(way, desk))
-    newest = desk.newest_open_case_from(way.arrival.sender_address) if way.is_storm else None
+    newest = None
+    if way.is_storm:
+        newest = desk.newest_open_case_from(way.arrival.sender_address, failed_dmarc=way.failed_dmarc)
     if newest is not None:
         because = "too many mails of its sender for new cases"
         return _join(newest, because, way.after(is_outsider=False), desk)

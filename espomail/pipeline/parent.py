@@ -107,10 +107,13 @@ def by_thread(way: Way, desk: Desk) -> Found | Missed:
 
 
 def by_answers(way: Way, desk: Desk) -> Found | Missed:
-    """The case of a stored e-mail that answers this one: a reply that was here before its original."""
+    """The case of a stored e-mail that answers this one: a reply that was here before its original.
+
+    A reply that failed DMARC would not have joined by the thread, had the original been here first.
+    """
     for email in desk.emails_answering(way.arrival.parsed.message_id):
         ref = surviving(parent_of(email), desk)
-        if ref is not None and ref.kind == "case":
+        if ref is not None and ref.kind == "case" and not email["failed_dmarc"]:
             return _joining(ref, f"e-mail {email['id']} of {ref} answers it", None, way, desk)
     return Missed("is answered by no stored e-mail of a case")
 
@@ -179,7 +182,7 @@ def _joining(ref: Ref, because: str, replied_to: int | None, way: Way, desk: Des
         return Found(ref, because, replied_to)
     if _is_forwarded(way):
         return Missed(FORWARDED)
-    if way.dmarc == "fail":
+    if way.failed_dmarc:
         return Missed(*_kept_out(ref, "it failed DMARC", replied_to))
     if _takes_part(ref, way, desk):
         return Found(ref, because, replied_to)

@@ -67,6 +67,11 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
         return self.authentication.dmarc if self.authentication is not None else None
 
     @property
+    def failed_dmarc(self) -> bool:
+        """Whether its From proves nothing, and is most likely forged."""
+        return self.dmarc == "fail"
+
+    @property
     def was_sent_here(self) -> bool:
         """Whether it is mail that our side sent: it was met where a mailbox keeps what was sent."""
         return self.arrival.is_from_sent_folder

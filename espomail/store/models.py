@@ -216,6 +216,7 @@ class Email(Numbered):
     status = TextField()  # archived | draft | queued | sending | sent | failed | in-doubt
     is_auto = BooleanField(default=False)
     is_outsider = BooleanField(default=False)
+    failed_dmarc = BooleanField(default=False)  # its From is forged, by what our own mail server says
     is_partial = BooleanField(default=False)
     is_deleted = BooleanField(default=False)  # a tombstone: the mail is not taken in again
     size = IntegerField()

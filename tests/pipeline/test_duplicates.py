@@ -274,6 +274,18 @@ def test_header_is_not_completed_by_a_mail_of_another_date(open_office):
     assert office.rows(Email, "is_partial") == [True, False]
 
 
+def test_header_is_not_completed_by_a_copy_that_failed_dmarc(open_office):
+    office = open_office(SALES, ("organisation:", "authentication: {trusted_authserv_id: mx}\norganisation:"))
+    raw = with_attachment()
+    forged = b"Authentication-Results: mx; dmarc=fail\n" + raw.replace(
+        b"See the scan.", b"Pay to this account."
+    )
+    receive_copies(office, ("support", header_of(raw)), ("anna", forged), batch=1)
+    assert (Email.get_by_id(1).is_partial, len(office.rows(Attachment))) == (True, 0)
+    receive_copies(office, ("sales", raw), batch=1)
+    assert EmailText.get_by_id(1).body_plain.strip() == "See the scan."
+
+
 def test_copy_does_not_move_a_mail_back_that_its_user_has_filed(open_office):
     office = open_office(SALES)
     office.receive(mail(to="anna@example.com"), mailbox="anna")

@@ -603,6 +603,38 @@ def test_vacation_mail_does_not_bring_its_case_to_the_top(office):
     assert office.rows(Case, "modified_at") == [office.now]
 
 
+FAILED = {"Authentication_Results": "mx.example.com; dmarc=fail header.from=customer.example"}
+
+
+def cases_of_received(office: Office) -> list[tuple[str, int]]:
+    return [row[1:] for row in office.rows(Email, "status", "subject", "parent_id") if row[0] == "archived"]
+
+
+def test_storm_that_failed_dmarc_joins_its_own_case_and_none_of_whose_address_it_bears(open_office):
+    office = open_office(TRUSTING, ("team: support}", "team: support, storm: 2 in 1h}"))
+    forged = [mail(f"Forged {number}", **FAILED) for number in range(6)]
+    office.receive(*forged[:2], mail("Printer"), *forged[2:])
+    assert office.rows(Case, "name") == ["Forged 0", "Forged 1", "Printer"]
+    assert cases_of_received(office)[2:] == [
+        ("Printer", 3),
+        *[(f"Forged {number}", 2) for number in range(2, 6)],
+    ]
+
+
+def test_storm_that_failed_dmarc_holds_nobody_back_whose_address_it_bears(open_office):
+    office = open_office(TRUSTING, ("team: support}", "team: support, storm: 2 in 1h}"))
+    office.receive(*[mail(f"Forged {number}", **FAILED) for number in range(4)])
+    office.receive(*[mail(f"Printer {number}") for number in range(3)])
+    assert cases_of_received(office)[4:] == [("Printer 0", 3), ("Printer 1", 4), ("Printer 2", 4)]
+    assert office.rows(Email, "status").count("queued") == 2
+
+
+def test_mail_does_not_join_the_case_of_an_answer_to_it_that_failed_dmarc(open_office):
+    office = open_office(TRUSTING)
+    office.receive(answer(**FAILED), mail(message_id=FIRST))
+    assert cases_of_received(office) == [("Re: Question", 1), ("Question", 2)]
+
+
 def test_who_opens_a_new_case_is_no_outsider_in_it(open_office):
     office = open_office(("team: support}", "team: support, reply_to_closed: new}"))
     office.receive(mail(message_id=FIRST))

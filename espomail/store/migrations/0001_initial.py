@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-26 08:58.
+# Generated from a schema diff on 2026-11-26 10:25.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -82,6 +82,7 @@ def up(migrator, db):
         status = TextField()
         is_auto = BooleanField(default=False)
         is_outsider = BooleanField(default=False)
+        failed_dmarc = BooleanField(default=False)
         is_partial = BooleanField(default=False)
         is_deleted = BooleanField(default=False)
         size = IntegerField()
