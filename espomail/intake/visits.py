@@ -129,23 +129,38 @@ class Visits:
         """
         while self._threads:
             event = self._next_event(meanwhile)
-            if isinstance(event, _Gone):
-                self._threads -= 1
-            elif event is not None:
-                yield event
+            if event is not None:
+                yield from self._told(event)
             elif time.monotonic() > self._order.over_at + PATIENCE_S:
                 break
         self._is_stopped.set()
-        for mailbox in list(self._on_visit.values()):
-            said = f"{mailbox.imap.host}:{mailbox.imap.port}: the server does not answer in time"
-            yield Left(mailbox, ServerTrouble(f"{said}; the others, and mail to be sent, need theirs"))
+        while self._on_visit:
+            # Looked for each time, since any of the visits may end at this very moment.
+            yield from self._told(self._event_at_hand() or self._given_up())
+
+    def _told(self, event: Event | _Gone) -> Iterator[Event]:
+        """The event, if it is one to be told."""
+        if isinstance(event, _Gone):
+            self._threads -= 1
+            return
+        if isinstance(event, Left):
+            del self._on_visit[event.mailbox.key]
+        yield event
+
+    def _given_up(self) -> Left:
+        mailbox = next(iter(self._on_visit.values()))
+        said = f"{mailbox.imap.host}:{mailbox.imap.port}: the server does not answer in time"
+        return Left(mailbox, ServerTrouble(f"{said}; the others, and mail to be sent, need theirs"))
+
+    def _event_at_hand(self) -> Event | _Gone | None:
+        with suppress(queue.Empty):
+            return self._events.get_nowait()
+        return None
 
     def _next_event(self, meanwhile: Callable[[], bool]) -> Event | _Gone | None:
-        try:
-            return self._events.get_nowait()
-        except queue.Empty:
-            if meanwhile():
-                return None
+        event = self._event_at_hand()
+        if event is not None or meanwhile():
+            return event
         try:
             return self._events.get(timeout=IDLE_S)
         except queue.Empty:
@@ -187,8 +202,6 @@ class Visits:
     def _release(self, mailbox: Mailbox) -> None:
         with self._changed:
             self._at_server[_server_of(mailbox)] -= 1
-            if not self._is_stopped.is_set():
-                del self._on_visit[mailbox.key]
             self._changed.notify_all()
 
     def _has_room(self, mailbox: Mailbox) -> bool:

@@ -18,12 +18,14 @@ from espomail.config.schema import Imap
 from espomail.errors import LoginRefused
 from espomail.intake import health, journal, visits
 from espomail.intake import imap as imap_module
+from espomail.intake.messages import Position
 from espomail.intake.turns import turns
+from espomail.intake.visits import Left, Order, Visits
 from espomail.report import FetchReport, FetchRequest
 from espomail.sign_in import secret
 from espomail.store.connection import close_database
 from tests.office import Office
-from tests.servers.ports import HOST
+from tests.servers.ports import HOST, wait_until
 from tests.servers.scripted_imap import SILENCE, ScriptedImap
 
 MAILBOX = """
@@ -179,6 +181,35 @@ def test_visit_without_an_end_is_given_up_when_the_time_is_over(
     assert time.monotonic() - began < 15
     assert [box.ok for box in report.mailboxes] == [False, True]
     assert "does not answer in time" in (report.mailboxes[0].error or "")
+
+
+def test_visit_that_ends_while_it_is_given_up_is_not_told_as_too_slow(
+    sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    may_go_on = threading.Event()
+    monkeypatch.setattr(visits, "secret_for", lambda *_, **__: may_go_on.wait() and "p")
+    monkeypatch.setattr(visits, "PATIENCE_S", 0)
+    text = MAILBOX.format(key="m", host=HOST, port=sound.port)
+    config = Office(tmp_path, f"mailboxes: {text}").config
+    order = Order(
+        config=config,
+        positions={("m", "INBOX"): Position("INBOX", 7, 1)},
+        known={},
+        limit=None,
+        now=datetime.now(UTC),
+        over_at=time.monotonic() + 1,
+        is_dry_run=False,
+    )
+    with Visits(list(config.mailboxes.values()), order) as going_on:
+
+        def let_it_end_too_late() -> bool:
+            wait_until(lambda: time.monotonic() > order.over_at, "the end of the time")
+            may_go_on.set()
+            wait_until(going_on._events.full, "the end of the visit and of its thread")
+            return True
+
+        assert list(going_on.events(let_it_end_too_late)) == [Left(config.mailboxes["m"], None)]
+    close_database()
 
 
 def test_server_is_not_accused_of_our_own_slowness(
