@@ -142,10 +142,8 @@ class Visits:
         """The event, if it is one to be told."""
         if isinstance(event, _Gone):
             self._threads -= 1
-            return
-        if isinstance(event, Left):
-            del self._on_visit[event.mailbox.key]
-        yield event
+        elif not isinstance(event, Left) or self._on_visit.pop(event.mailbox.key, None) is not None:
+            yield event
 
     def _given_up(self) -> Left:
         mailbox = next(iter(self._on_visit.values()))
