@@ -107,13 +107,14 @@ class Office:
         folder: str = "INBOX",
         at: datetime | None = None,
         batch: int = 400,
+        is_partial: bool = False,
     ) -> list[Settled]:
-        """Take the mails in, so many in a batch; the result of each."""
+        """Take the mails in, so many in a batch; the result of each. Partial ones are headers alone."""
         messages = []
         for raw in raws:
             self.uid += 1
             received = at or self.now - timedelta(minutes=5)
-            messages.append(RawMessage(folder, 7, self.uid, (), received, raw, len(raw)))
+            messages.append(RawMessage(folder, 7, self.uid, (), received, raw, len(raw), is_partial))
         kept = journal.keep(mailbox, messages, Position(folder, 7, self.uid))
         pace = Pace(batch)
         pace.learn = lambda mails, took_s: None  # type: ignore[method-assign]  # the size is the test's

@@ -217,6 +217,7 @@ def _completed(stored: Row, way: Way, desk: Desk) -> Changes:
             Email,
             way.email_id,
             text_key=arrival.reading.text_key,
+            is_auto=way.is_auto,
             is_partial=False,
             size=arrival.size,
             attachment_count=len(mail.attachments),

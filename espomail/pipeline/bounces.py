@@ -24,7 +24,7 @@ def act_on_bounce(way: Way, desk: Desk) -> Step:
     report = way.arrival.reading.bounce
     if report is None:
         return Step(Decision(RULE, "not a delivery report"), way)
-    if way.stored is not None:
+    if way.stored is not None and not way.is_completing:
         return Step(Decision(RULE, "a delivery report that is here already"), way)
     quoted = list(_quoted(report, desk))
     for email in quoted:

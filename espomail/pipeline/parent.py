@@ -141,7 +141,7 @@ def _finders(stored: Ref | None) -> tuple[Finder, ...]:
     """Those to ask about an e-mail that has this parent: a case is final, the others may give way to one."""
     if stored is None:
         return FINDERS
-    return () if stored.kind == "case" else BY_THREAD
+    return () if stored.kind == "case" else (by_bounced_mail, *BY_THREAD)
 
 
 def parent_by_address(way: Way, desk: Desk) -> Ref | None:

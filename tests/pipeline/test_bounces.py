@@ -123,6 +123,53 @@ def test_second_copy_of_a_bounce_is_noted_once(answered):
     assert len(posts(answered)) == 1
 
 
+def header_alone(raw: bytes) -> bytes:
+    return raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("report", [postfix, exchange, gmail])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_bounce_of_which_the_header_came_first_acts_once_it_is_completed(answered, report, batch):
+    raw = report(sent_id(answered))
+    answered.receive(header_alone(raw), is_partial=True)
+    assert (invalid(answered), posts(answered)) == ([], [])
+    answered.receive(raw, raw, batch=batch)
+    assert invalid(answered) == [("contact", "carl@customer.example"), ("lead", "carl@customer.example")]
+    assert len(posts(answered)) == 1
+    bounce = Email.get_by_id(3)
+    assert (bounce.parent_type, bounce.parent_id, bounce.replied_to) == ("case", 1, 2)
+    assert [email for (kind, email) in answered.rows(Note, "type", "email") if kind == "email-received"] == [
+        1,
+        3,
+    ]
+
+
+def test_completed_bounce_moves_from_the_record_of_its_sender_to_the_case(answered):
+    answered.account("Their mail system", "mailer-daemon@mx.customer.example")
+    raw = postfix(sent_id(answered))
+    answered.receive(header_alone(raw), is_partial=True)
+    assert Email.get_by_id(3).parent_type == "account"
+    answered.receive(raw)
+    assert (Email.get_by_id(3).parent_type, Email.get_by_id(3).parent_id) == ("case", 1)
+
+
+def test_completed_mail_that_turns_out_to_be_a_bounce_is_marked_as_automatic(answered):
+    raw = mail(
+        "failure notice",
+        "postbox@mx.customer.example",
+        Return_Path="<>",
+        body="Hi. This is the qmail-send program at mx.customer.example.\r\n"
+        "I'm afraid I wasn't able to deliver your message to the following addresses.\r\n\r\n"
+        "<carl@customer.example>:\r\nSorry, no mailbox here by that name. (#5.1.1)\r\n\r\n"
+        f"--- Below this line is a copy of the message.\r\n\r\nMessage-ID: {sent_id(answered)}",
+    )
+    answered.receive(header_alone(raw), is_partial=True)
+    assert not Email.get_by_id(3).is_auto
+    answered.receive(raw)
+    assert Email.get_by_id(3).is_auto
+    assert ("contact", "carl@customer.example") in invalid(answered)
+
+
 def test_bounce_of_a_mail_about_no_record_still_marks_the_address(open_office):
     office = open_office(("case: {create: true, distribution: round-robin, team: support}\n    ", ""))
     office.receive(mail("Printer"))
