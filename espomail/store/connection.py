@@ -27,7 +27,7 @@ PRAGMAS = {
     # power cut cannot take back. Commits are few (two a batch), so it costs little.
     "synchronous": "full",
     "busy_timeout": BUSY_TIMEOUT_S * 1000,
-    "cache_size": -32_000,
+    "cache_size": -16_000,
     "wal_autocheckpoint": 8_000,  # 32 MB: a long intake does not stop for copying every few batches
     "temp_store": "memory",
 }
