@@ -27,6 +27,7 @@ from espomail.store.models import (
     EmailTeam,
     EmailUser,
     Follower,
+    InvalidAddress,
     Journal,
     Lead,
     Note,
@@ -52,6 +53,7 @@ INDEXES: Indexes = {
     EmailMailbox: (("email",),),
     EmailAddress: (("email",),),
     RecordAddress: (("address",), ("record_type", "record_id")),
+    InvalidAddress: (),
     RecordTeam: (("record_type", "record_id"),),
     Follower: (("record_type", "record_id"),),
     Note: (("email",), ("parent_type", "parent_id")),
@@ -190,14 +192,9 @@ class Desk:
         found = [self.record(Ref(kind, row["record_id"])) for row in rows if row["record_type"] == kind]
         return [record for record in found if record is not None]
 
-    def records_with(self, address: str) -> list[Ref]:
-        """Every record that has the address, deleted ones too."""
-        rows = self._mirror.where(RecordAddress, address=address)
-        return [Ref(row["record_type"], row["record_id"]) for row in rows]
-
     def is_invalid(self, address: str) -> bool:
         """Whether a mail to the address came back for good."""
-        return any(row["is_invalid"] for row in self._mirror.where(RecordAddress, address=address))
+        return self._mirror.get(InvalidAddress, address) is not None
 
     def addresses_of(self, ref: Ref) -> list[str]:
         """The record's addresses, the primary one first."""

@@ -27,6 +27,7 @@ from espomail.store.models import (
     EmailTeam,
     EmailUser,
     Follower,
+    InvalidAddress,
     Journal,
     Note,
     Notification,
@@ -65,6 +66,9 @@ class Loading:
         self.load_in(EmailAddress, "email", self.speaking)
         self.load_entries()
         self.load_in(DistributionTurn, "mailbox", {arrival.mailbox.key for arrival in self.arrivals})
+        self.load_in(
+            InvalidAddress, "address", {arrival.sender_address for arrival in self.arrivals} - {None}
+        )
         longest = max(limit.window for limit in self.auto_reply_limits())
         lately = rows_above(AutoReplySent, "queued_at", self.context.now - longest)
         self.mirror.learn_rows(AutoReplySent, lately)
@@ -93,7 +97,7 @@ class Loading:
         self.load_emails("id", {row["email"] for row in references} - self.emails.keys())
 
     def load_bounces(self) -> None:
-        """The mails of ours that delivery reports quote, their recipients, and the addresses that failed."""
+        """The mails of ours that delivery reports quote, and their recipients."""
         reports = [report for arrival in self.arrivals if (report := arrival.reading.bounce) is not None]
         signed = {
             message_id_key(one)
@@ -103,7 +107,6 @@ class Loading:
         }
         self.load_emails("message_id_key", signed)
         self.let_speak(signed)
-        self.load_in(RecordAddress, "address", {one.address for report in reports for one in report.failed})
 
     def load_entries(self) -> None:
         """The journal's entries of mails that are partial, to be let go of when a whole copy comes."""

@@ -13,8 +13,8 @@ from espomail.mail.bounces import DeliveryReport, FailedRecipient
 from espomail.mail.tokens import Token
 from espomail.pipeline.parent import surviving
 from espomail.pipeline.way import Decision, Step, Way
-from espomail.store.changes import Changes, Row, change
-from espomail.store.models import RecordAddress
+from espomail.store.changes import Changes, Row, put
+from espomail.store.models import InvalidAddress
 
 RULE = "bounce"
 
@@ -49,11 +49,7 @@ def _quoted(report: DeliveryReport, desk: Desk) -> Iterable[Row]:
 
 def _act(email: Row, failed: Sequence[FailedRecipient], way: Way, desk: Desk) -> Step:
     hard = [one.address for one in failed if one.is_hard]
-    marked: Changes = tuple(
-        change(RecordAddress, ref.kind, ref.id, address, is_invalid=True)
-        for address in hard
-        for ref in desk.records_with(address)
-    )
+    marked: Changes = tuple(put(InvalidAddress, address=address, bounced_at=desk.now) for address in hard)
     told = "; ".join(_told(one) for one in failed) + ("; marked invalid" if marked else "")
     ref: Ref | None = surviving(parent_of(email), desk)
     noted: Changes = ()

@@ -172,10 +172,16 @@ class RecordAddress(Table):
     record_id = IntegerField()
     address = TextField(index=True)
     position = IntegerField(default=0)  # 0 is the primary one
-    is_invalid = BooleanField(default=False)  # a hard bounce came back from it
 
     class Meta:
         primary_key = CompositeKey("record_type", "record_id", "address")
+
+
+class InvalidAddress(Table):
+    """An address (lower case) that a hard bounce came back from, whether or not a record has it."""
+
+    address = TextField(primary_key=True)
+    bounced_at = UtcField()  # the last time
 
 
 class RecordTeam(Table):
@@ -461,6 +467,7 @@ TABLES: tuple[type[Table], ...] = (
     Contact,
     Lead,
     RecordAddress,
+    InvalidAddress,
     RecordTeam,
     Follower,
     Email,

@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-26 10:25.
+# Generated from a schema diff on 2026-11-26 10:29.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -341,6 +341,16 @@ def up(migrator, db):
 
     db.create_tables([Installation])
 
+    class InvalidAddress(Model):
+        address = TextField(primary_key=True)
+        bounced_at = UtcField()
+
+        class Meta:
+            database = db
+            table_name = "invalid_address"
+
+    db.create_tables([InvalidAddress])
+
     class MailboxState(Model):
         mailbox = TextField(primary_key=True)
         tried_at = UtcField(null=True)
@@ -421,7 +431,6 @@ def up(migrator, db):
         record_id = IntegerField()
         address = TextField(index=True)
         position = IntegerField(default=0)
-        is_invalid = BooleanField(default=False)
 
         class Meta:
             database = db
@@ -475,6 +484,7 @@ def down(migrator, db):
     migrator.migrate(migrator.drop_table("notification"))
     migrator.migrate(migrator.drop_table("note"))
     migrator.migrate(migrator.drop_table("mailbox_state"))
+    migrator.migrate(migrator.drop_table("invalid_address"))
     migrator.migrate(migrator.drop_table("installation"))
     migrator.migrate(migrator.drop_table("follower"))
     migrator.migrate(migrator.drop_table("folder_position"))
