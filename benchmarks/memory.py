@@ -13,8 +13,7 @@ from benchmarks.intake import USER, espomail
 from benchmarks.mails import generate
 from tests.servers.dovecot import Dovecot
 
-
-# A process counts the memory of whoever started it as its own peak: here somebody who holds no mails starts it.
+# Who started a process counts into its peak, so somebody who holds no mails has to.
 PEAK_KB = """
 import os, subprocess, sys
 _, status, used = os.wait4(subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL).pid, 0)

@@ -6,9 +6,10 @@ the reading process has died over is read again, each message alone in a process
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Future
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -19,6 +20,7 @@ from espomail.intake.limits import limit
 from espomail.mail.reading import Reading, read, read_many, unpack
 
 if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
     from multiprocessing.context import ForkServerContext
 
 WORTH_A_PROCESS: Final = 100  # messages; starting a process takes as long as reading so many
@@ -34,7 +36,8 @@ class Reader:
     """Reads batches of messages while the caller does something else. Close it, or use it in a `with`."""
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None  # reads batches
+        self._pool: ProcessPoolExecutor | None = None  # reads batches, once it is there
+        self._starting: threading.Thread | None = None  # makes it
         self._cell: ProcessPoolExecutor | None = None  # reads one message at a time, under limits
 
     def __enter__(self) -> Self:
@@ -43,6 +46,8 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
     ) -> None:
+        if self._starting is not None and self._starting.is_alive():
+            self._starting.join()
         for pool in (self._pool, self._cell):
             if pool is not None:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -55,18 +60,27 @@ class Reader:
         if not kept:
             return list
         is_worth_it = len(kept) + more >= WORTH_A_PROCESS and (os.cpu_count() or 1) > 1
-        if self._pool is None and is_worth_it and _may_start_python():
-            self._pool = _new_pool(max(1, (os.cpu_count() or 2) - 1))
+        if self._starting is None and is_worth_it and _may_start_python():
+            self._starting = threading.Thread(target=self._start_pool, daemon=True)
+            with suppress(RuntimeError):
+                self._starting.start()
         if self._pool is None:
             return lambda: read_all(kept)
         future = self._pool.submit(read_many, [(one.raw, one.is_partial) for one in kept])
         return lambda: self._result(future, kept)
 
+    def _start_pool(self) -> None:
+        """In a thread: the first batches are read here meanwhile, and so are all where there can be none."""
+        with suppress(OSError, RuntimeError):  # the system lets no process, or no thread, begin
+            pool = _new_pool(max(1, (os.cpu_count() or 2) - 1))
+            pool.submit(read_many, []).result()
+            self._pool = pool
+
     def _result(self, future: "Future[bytes]", kept: Sequence[Kept]) -> Sequence[Reading | Unreadable]:
         try:
             return unpack(future.result())
-        except (BrokenProcessPool, MemoryError):
-            self._pool = None
+        except (BrokenExecutor, MemoryError):
+            self._pool = self._starting = None
             return [self.read_alone(one) for one in kept]
 
     def read_alone(self, kept: Kept) -> Reading | Unreadable:
@@ -75,7 +89,7 @@ class Reader:
             self._cell = _new_pool(1)
         try:
             return unpack(self._cell.submit(_read_limited, kept.raw, kept.is_partial).result())[0]
-        except BrokenProcessPool:
+        except BrokenExecutor:
             self._cell = None
             return Unreadable("reading it has killed the process that read it, or taken a minute")
         except MemoryError as limits:
@@ -92,7 +106,9 @@ def _may_start_python() -> bool:
     return os.access(sys.executable, os.X_OK)
 
 
-def _new_pool(processes: int) -> ProcessPoolExecutor:
+def _new_pool(processes: int) -> "ProcessPoolExecutor":
+    from concurrent.futures import ProcessPoolExecutor  # long to import for runs without mail
+
     return ProcessPoolExecutor(processes, _context(), initializer=_end_with_the_program)
 
 

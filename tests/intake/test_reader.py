@@ -17,6 +17,12 @@ from tests.servers.ports import wait_until
 KEPT = [Kept(n, n, "m", "INBOX", n, NOW, 1, n % 7 == 0, mail(f"Grüße {n}", body="x" * n)) for n in range(120)]
 
 
+def begin(reader: Reader) -> None:
+    """Let the reader begin its other process, and wait for that."""
+    reader.start(KEPT)
+    wait_until(lambda: reader._pool is not None, "the process that reads")
+
+
 def test_note_in_the_place_of_a_text_is_none_that_tells_two_mails_alike():
     partial = [one for one in KEPT if one.is_partial]
     assert {reading.text_key for reading in read_all(partial)} == {NOTHING}
@@ -32,7 +38,8 @@ def test_many_messages_are_read_in_another_process_with_the_same_result(monkeypa
     monkeypatch.setattr(reader_module.os, "cpu_count", lambda: 2)
     with Reader() as reader:
         assert reader.start(KEPT)() == read_all(KEPT)
-        assert reader._pool is not None
+        begin(reader)
+        assert reader.start(KEPT)() == read_all(KEPT)
         assert reader.start(KEPT[:3])() == read_all(KEPT[:3])
 
 
@@ -49,13 +56,14 @@ def test_message_that_ends_the_process_that_reads_it_is_told_from_the_others(tmp
     program = """
 import os
 from espomail.intake import reader
-from tests.intake.test_reader import KEPT
+from tests.intake.test_reader import KEPT, begin
 if __name__ == "__main__":
     import multiprocessing
     context = multiprocessing.get_context("forkserver")
     reader._context = lambda: context
     context.set_forkserver_preload(["disaster"])
     with reader.Reader() as reading:
+        begin(reading)
         for result in reading.start(KEPT)():
             if isinstance(result, reader.Unreadable):
                 print(result.because)
@@ -89,7 +97,7 @@ reading.read = read
 def test_process_that_dies_takes_no_message_with_it(monkeypatch):
     monkeypatch.setattr(reader_module.os, "cpu_count", lambda: 2)
     with Reader() as reader:
-        reader.start(KEPT)()
+        begin(reader)
         for process in reader._pool._processes.values():
             process.kill()
         assert reader.start(KEPT)() == read_all(KEPT)
@@ -99,11 +107,11 @@ def test_program_that_is_killed_leaves_no_process_behind(tmp_path):
     program = """
 import os, signal
 from espomail.intake import reader
-from tests.intake.test_reader import KEPT
+from tests.intake.test_reader import begin
 if __name__ == "__main__":
     reader.os.cpu_count = lambda: 2
     reading = reader.Reader()
-    reading.start(KEPT)()
+    begin(reading)
     print(*reading._pool._processes, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
