@@ -8,8 +8,10 @@ from msgspec import Struct, field
 
 from espomail.crm.access import Access
 from espomail.crm.listing import Named, Parent
+from espomail.crm.mentions import hide_unreadable
 from espomail.crm.refs import Ref, parent_of
 from espomail.crm.related import grouped, named, names_of, parent_named
+from espomail.crm.stream import readable_emails
 from espomail.mail.parse import harmless_html
 from espomail.store.changes import Row
 from espomail.store.compression import decompress
@@ -147,13 +149,19 @@ def email_page(row: Row, access: Access) -> EmailPage:
         reply_to=tuple(text["reply_to"]),
         in_reply_to=next(iter(text["in_reply_to"]), None),
         references=tuple(text["references"]),
-        replied_to=row["replied_to"],
+        replied_to=next(iter(readable_emails(access, {row["replied_to"]} - {None})), None),
         body_plain=text["body_plain"],
         body_html=_harmless_html(row),
         authentication=found and Findings(spf=found[0], dkim=found[1], dmarc=found[2], verdict=found[3]),
         defects=tuple(text["defects"]),
-        trace=tuple(TraceStep(rule=rule, because=because) for rule, because in text["trace"]),
+        trace=_trace(text["trace"], access),
     )
+
+
+def _trace(decisions: Sequence[tuple[str, str]], access: Access) -> tuple[TraceStep, ...]:
+    reasons = hide_unreadable([because for _, because in decisions], access)
+    rules = (rule for rule, _ in decisions)
+    return tuple(TraceStep(rule=rule, because=because) for rule, because in zip(rules, reasons, strict=True))
 
 
 def _harmless_html(row: Row) -> str:

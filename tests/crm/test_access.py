@@ -1,5 +1,6 @@
 """Who may read what: every level of a role against every relation to a record."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from espomail.crm.refs import MODELS, Ref
 from espomail.crm.rights import may
 from espomail.errors import NotPermitted
 from espomail.store import connection
-from espomail.store.changes import Change, add, change, remove
-from espomail.store.models import Case, Email, EmailTeam, EmailUser, RecordTeam
+from espomail.store.changes import Change, add, change, put, remove
+from espomail.store.models import Case, Counter, Email, EmailTeam, EmailUser, RecordTeam
 from tests.office import CONFIG, Office, mail
+from tests.pipeline.reports import postfix
 
 BORIS = Actor(user="boris")
 
@@ -238,3 +240,48 @@ def test_names_of_what_may_not_be_read_are_told_nowhere(house: Build) -> None:
     assert "Secret Ltd" in told(system)
     assert "Secret Ltd" not in told(access)
     assert "Another" in told(access)
+
+
+@pytest.fixture
+def linked(house: Build) -> tuple[Office, Access]:
+    """E-mails that lead to each other and to records, with ids of five digits; boris reads one at a time."""
+    office, access = house("{email: {read: own}}")
+    last = {"email": 70_000, "case": 80_000, "contact": 90_000, "account": 95_000}
+    office.write(tuple(put(Counter, table=table, last=number) for table, number in last.items()))
+    account = office.account("Customer Ltd")
+    office.contact("Carl Customer", "carl@customer.example", account=account)
+    office.lead("Dora", "dora@other.example")
+    office.receive(mail("Printer", message_id="<1@c>"))
+    ours = Email.get(Email.parent_id == 80_001, Email.status == "queued")
+    office.write((change(Email, ours.id, status="sent"),))
+    office.receive(
+        mail("Re: Printer", "dora@other.example", In_Reply_To="<1@c>", message_id="<2@c>"),
+        mail("Re: Printer", In_Reply_To=ours.message_id, message_id="<3@c>"),
+        mail("Scanner", message_id="<1@c>", body="Another mail."),
+        mail("[#80001] more", message_id="<5@c>"),
+        postfix(ours.message_id),
+    )
+    return office, access
+
+
+def test_page_of_an_email_names_nothing_that_may_not_be_read(linked: tuple[Office, Access]) -> None:
+    office, access = linked
+    read = [row.id for row in Email.select() if row.status == "archived" and row.id > 70_000]
+    assert len(read) == 6
+    for number in read:
+        office.write(tuple(remove(EmailUser, other, "boris") for other in read))
+        office.write((add(EmailUser, email=number, user="boris"),))
+        page = emails.page(access, number)
+        told = f"{page.replied_to} {' '.join(step.because for step in page.trace)}"
+        assert set(re.findall(r"[0-9]{5}", told)) <= {str(number)}, told
+        assert "a case that you may not read" in told
+
+
+def test_page_of_an_email_names_what_may_be_read(linked: tuple[Office, Access]) -> None:
+    office, _ = linked
+    reply = Email.get(Email.message_id == "<2@c>")
+    page = emails.page(Access(SYSTEM, office.config), reply.id)
+    because = {step.rule: step.because for step in page.trace}
+    assert page.replied_to == 70_001
+    assert because["parent"].startswith("it answers e-mail 70001 of case:80001")
+    assert because["email-to-case"].startswith("joins case #80001")
