@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
+from espomail.cli.ctrl_c import interruptible
 from espomail.cli.invocation import Invocation
 from espomail.errors import (
     EspomailError,
@@ -112,7 +113,8 @@ class Verb(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         _log(invocation_of(ctx).verbosity)
-        return super().invoke(ctx)
+        with interruptible():
+            return super().invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)

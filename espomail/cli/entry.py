@@ -1,7 +1,7 @@
-"""Where the program begins. An MTA is answered with 0 or 75, even where the program cannot be imported.
+"""Where the program begins: Ctrl-C is quiet, and an MTA is answered, though nothing is imported yet.
 
-Any other code than these makes an MTA bounce a customer's mail. So nothing of ours, nor of any library, is
-imported here before that is seen to.
+An MTA is answered with 0 or 75: any other code makes it bounce a customer's mail. So nothing of ours, nor of
+any library, is imported here before that is seen to.
 """
 
 import os
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+INTERRUPTED = 130  # as a shell tells of a program that Ctrl-C has ended
 TRY_AGAIN_LATER = 75  # EX_TEMPFAIL of sysexits.h
 STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -25,7 +26,14 @@ def main() -> int:
         code = ingest_code(words)
         if code is not None:
             os._exit(code)  # nothing that happens while an interpreter ends may change it any more
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise somebody wants it ignored
+        signal.signal(signal.SIGINT, leave_at_once)
     return _run(words)
+
+
+def leave_at_once(_number: int, _frame: FrameType | None) -> None:
+    """Ctrl-C while nothing is begun, or all is done: an exception may be shown in any place of an import."""
+    os._exit(INTERRUPTED)
 
 
 def ingest_code(words: Sequence[str]) -> int | None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import click
 
 from espomail.cli.command import Noun, invocation_of
+from espomail.cli.entry import INTERRUPTED
 from espomail.cli.invocation import Invocation, say
 from espomail.cli.safe_text import safe_lines
 from espomail.cli.streams import abandon_stdout
@@ -38,7 +39,6 @@ COMMANDS: Mapping[str, str] = {
 }
 """Where each command is: a module whose `command` it is. It is imported when it is called for."""
 
-INTERRUPTED = 130
 READER_IS_GONE = 141  # as a shell tells of a program that SIGPIPE has ended
 
 

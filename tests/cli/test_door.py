@@ -173,6 +173,45 @@ def test_ctrl_c_ends_it_quietly(office: Office, tmp_path: Path) -> None:
     assert (process.returncode, err) == (130, b"")
 
 
+STOPPED = """
+import signal, sys, weakref
+
+class Stop:
+    \"\"\"Stops the program where it imports a module, or in a callback at that moment.\"\"\"
+
+    @staticmethod
+    def find_spec(name, path, target=None):
+        if name == "{module}":
+            sys.meta_path.remove(Stop)
+            stop = lambda *_: signal.raise_signal({number})
+            weakref.ref(Stop(), stop) if {in_callback} else stop()
+
+sys.meta_path.insert(0, Stop)
+"""
+"""Imported by Python before the program starts."""
+
+EARLY = ("espomail.cli.main", "click", "espomail.cli.streams", "espomail.cli.fetch", "espomail.run", "zlib")
+
+
+@pytest.mark.parametrize("in_callback", [False, True], ids=["", "callback"])
+@pytest.mark.parametrize("module", EARLY)
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)], ids=["INT", "TERM"]
+)
+def test_program_that_is_stopped_while_it_starts_ends_quietly(
+    office: Office, tmp_path: Path, module: str, number: signal.Signals, code: int, in_callback: bool
+) -> None:
+    text = STOPPED.format(module=module, number=int(number), in_callback=in_callback)
+    (tmp_path / "sitecustomize.py").write_text(text)
+    done = subprocess.run(
+        [PROGRAM, "fetch"],
+        capture_output=True,
+        env={**os.environ, "ESPOMAIL_CONFIG": str(office.path), "PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
+
+
 @pytest.mark.parametrize(
     "words",
     [
