@@ -4,7 +4,7 @@ import gc
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 from espomail.config.choice import mailboxes_named
@@ -14,7 +14,7 @@ from espomail.config.zones import zone
 from espomail.crm.context import Context
 from espomail.errors import ProgramFault, ServerTrouble, WrongConfiguration
 from espomail.intake import after_import, health, journal
-from espomail.intake.imap import sign_in
+from espomail.intake.imap import Session, sign_in
 from espomail.intake.journal import Kept
 from espomail.intake.left_over import settle_left_over
 from espomail.intake.lock import run_lock
@@ -27,6 +27,7 @@ from espomail.intake.visits import Asked, Brought, Event, FolderFailed, Left, Or
 from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import copies, queue
+from espomail.outbox.copies import Copy
 from espomail.report import FetchReport, FetchRequest, FlushReport, OnProgress, OutboxReport
 from espomail.sign_in.secret import secret_for
 from espomail.store import troubles
@@ -279,14 +280,15 @@ def save_sent(config: Config, clock: Clock, *, deadline: float) -> list[str]:
 
     What fails, or does not get its turn before the deadline, is tried again by later runs.
     """
-    given_up = copies.give_up(clock())
+    now = clock()
+    given_up = copies.give_up(now)
     news = [f"mailbox {key}: {number} copies of sent mail were not saved" for key, number in given_up.items()]
-    for key in copies.mailboxes_with_copies(clock()):
+    for key in copies.mailboxes_with_copies(now):
         if time.monotonic() > deadline:
             break
         trouble, reports = None, list[str]()
         try:
-            _save_copies(key, config.mailboxes.get(key), clock, deadline)
+            _save_copies(key, config.mailboxes.get(key), now, deadline)
         except (ServerTrouble, WrongConfiguration) as its_trouble:
             trouble = f"sent mail is not saved, which is tried again: {its_trouble}"
         except Exception as raised:  # noqa: BLE001  # the guard around one mailbox: none may stop the others
@@ -297,22 +299,32 @@ def save_sent(config: Config, clock: Clock, *, deadline: float) -> list[str]:
     return news
 
 
-def _save_copies(key: str, mailbox: Mailbox | None, clock: Clock, deadline: float) -> None:
+def _save_copies(key: str, mailbox: Mailbox | None, now: datetime, deadline: float) -> None:
     folder = mailbox.smtp.save_sent if mailbox is not None and mailbox.smtp is not None else None
     if mailbox is None or folder is None:
         copies.forget_all(key)
         return
-    some = copies.begin_try(key, clock())  # before the server is asked, so that its troubles count, too
-    secret = secret_for(mailbox.imap, clock(), deadline=deadline)
-    with sign_in(mailbox.imap, secret, deadline=deadline) as session:
-        while some:
-            for copy in some:
-                if time.monotonic() > deadline:
-                    return
-                if not (copy.may_be_there and session.holds(folder, copy.message_id)):
-                    session.append(folder, copy.raw, copy.sent_at)
-                copies.forget(copy)
-            some = copies.begin_try(key, clock())
+    first, *others = copies.due(key, now)
+    copies.begin_try(first, now)  # before the server is asked, so that its troubles count, too
+    with ExitStack() as stack:
+        try:
+            secret = secret_for(mailbox.imap, now, deadline=deadline)
+            session = stack.enter_context(sign_in(mailbox.imap, secret, deadline=deadline))
+        except (ServerTrouble, WrongConfiguration):
+            copies.put_off(others, first, now)
+            raise
+        _save_copy(session, folder, first)
+        for copy in others:
+            if time.monotonic() > deadline:
+                break
+            copies.begin_try(copy, now)
+            _save_copy(session, folder, copy)
+
+
+def _save_copy(session: Session, folder: str, copy: Copy) -> None:
+    if not (copy.may_be_there and session.holds(folder, copy.message_id)):
+        session.append(folder, copy.raw, copy.sent_at)
+    copies.forget(copy)
 
 
 @contextmanager

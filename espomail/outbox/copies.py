@@ -1,7 +1,7 @@
 """Copies of what was sent, for Sent folders: which are still to be put there, and how often that is tried."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,17 +16,21 @@ from espomail.store.models import Email, Outbox, SentCopy
 from espomail.store.read import rows_of, tuples_of
 
 MOST_TRIES: Final = 8  # over about ten hours
-AT_ONCE: Final = 20
 
 
 class Copy(msgspec.Struct, frozen=True):
-    """A copy of a message. `may_be_there`: nobody knows how far an earlier try has come."""
+    """A copy of a message, and how often it was tried to put it there."""
 
     id: int  # the message's, in the outbox
     message_id: str
     email: int
     sent_at: datetime
-    may_be_there: bool
+    tries: int
+
+    @property
+    def may_be_there(self) -> bool:
+        """Nobody knows how far an earlier try has come."""
+        return self.tries > 0
 
     @property
     def raw(self) -> bytes:
@@ -40,18 +44,29 @@ def mailboxes_with_copies(now: datetime) -> list[str]:
     return [key for (key,) in tuples_of(query.order_by(SentCopy.mailbox))]
 
 
-def begin_try(mailbox: str, now: datetime) -> list[Copy]:
-    """Some of what is due, another try of which is counted."""
+def due(mailbox: str, now: datetime) -> list[Copy]:
+    """What is to be put into the mailbox's Sent folder, oldest first."""
     query = SentCopy.select(SentCopy, Outbox.email, Outbox.sent_at, Email.message_id).join(Outbox).join(Email)
-    due = query.where(SentCopy.mailbox == mailbox, is_due(SentCopy.next_try_at, now))
-    rows = rows_of(due.order_by(SentCopy.outbox).limit(AT_ONCE))
-    with writing():
-        for row in rows:
-            tries = row["tries"] + 1
-            write.apply([change(SentCopy, row["outbox"], tries=tries, next_try_at=next_try(tries, now))])
+    rows = rows_of(
+        query.where(SentCopy.mailbox == mailbox, is_due(SentCopy.next_try_at, now)).order_by(SentCopy.outbox)
+    )
     return [
-        Copy(row["outbox"], row["message_id"], row["email"], row["sent_at"], row["tries"] > 0) for row in rows
+        Copy(row["outbox"], row["message_id"], row["email"], row["sent_at"], row["tries"]) for row in rows
     ]
+
+
+def begin_try(copy: Copy, now: datetime) -> None:
+    """Count a try, so that it counts whatever it ends with."""
+    tries = copy.tries + 1
+    with writing():
+        write.apply([change(SentCopy, copy.id, tries=tries, next_try_at=next_try(tries, now))])
+
+
+def put_off(some: Sequence[Copy], behind: Copy, now: datetime) -> None:
+    """Let them wait as long as one that was tried just now: the server lets none of them in."""
+    later = next_try(behind.tries + 1, now)
+    with writing():
+        write.apply([change(SentCopy, copy.id, next_try_at=later) for copy in some])
 
 
 def forget(copy: Copy) -> None:

@@ -435,6 +435,34 @@ def test_copy_waits_for_the_next_run_when_the_time_is_over(post: Post):
     assert post.rows(SentCopy, "tries") == [0]
 
 
+def with_three_copies(post: Post, imap_port: int) -> None:
+    """They are due, and their server is there."""
+    with_copies(post)
+    post.path.write_text(post.path.read_text().replace("port: 1,", f"port: {imap_port},"))
+    post.config = load(post.path).config
+    post.receive(*(mail(f"Question {number}", f"carl{number}@customer.example") for number in range(3)))
+    post.deliver()
+
+
+def test_server_that_lets_nobody_in_costs_one_copy_a_try_and_is_asked_once(post: Post):
+    with ScriptedImap() as server:
+        server.answers("LOGIN", b"{tag} NO [AUTHENTICATIONFAILED] wrong\r\n")
+        with_three_copies(post, server.port)
+        for minute in range(5):
+            run.save_sent(post.config, lambda at=NOW + minute * MINUTE: at, deadline=time.monotonic() + 60)
+        assert post.rows(SentCopy, "outbox", "tries") == [(1, 2), (2, 0), (3, 0)]
+        assert server.heard.count(b"LOGIN") == 2  # at once, and a minute later
+
+
+def test_copy_counts_a_try_once_it_has_its_turn(post: Post):
+    with ScriptedImap() as server:
+        server.answers("LIST", b"{tag} NO no folders today\r\n")
+        with_three_copies(post, server.port)
+        for tries in ([1, 0, 0], [1, 1, 0], [1, 1, 1]):
+            run.save_sent(post.config, lambda: NOW, deadline=time.monotonic() + 60)
+            assert post.rows(SentCopy, "tries") == tries
+
+
 def test_fault_of_the_program_over_a_copy_stops_nothing_and_is_told_once(post: Post, monkeypatch):
     def faulty(*_: object, **__: object) -> None:
         raise KeyError("surprise")
