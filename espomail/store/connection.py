@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from peewee import SqliteDatabase
+from peewee import OperationalError, SqliteDatabase
 
 from espomail.errors import TryAgainLater, WrongConfiguration
 from espomail.store import troubles
@@ -33,16 +33,21 @@ PRAGMAS = {
 }
 
 
+ALONE = {"locking_mode": "exclusive"}
+"""Before the others: nobody else uses the database while it is open, so no file is needed to share it."""
+
+
 class Database(SqliteDatabase):
     """A database in one file."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, is_shared: bool = True) -> None:
         self.file = file
         name, is_uri = str(file), False
         if _is_left_alone(file):
             name, is_uri = f"file:{quote(str(file))}?immutable=1", True
         # A cached statement would hold the last large message that was bound to it.
-        super().__init__(name, pragmas=PRAGMAS, cached_statements=0, uri=is_uri)
+        pragmas = PRAGMAS if is_shared else ALONE | PRAGMAS
+        super().__init__(name, pragmas=pragmas, cached_statements=0, uri=is_uri)
 
     def rollback(self) -> None:
         """Take the transaction back, unless SQLite has: it does when the disk is full, or broken."""
@@ -64,9 +69,10 @@ def open_database(url: str, *, now: datetime, may_upgrade: bool = False) -> list
     """Connect the models to the database; make it when there is none, migrate it when `may_upgrade` says so.
 
     Gives the names of the migrations that were applied to an old one. One that nobody can write is opened for
-    reading. Raises TryAgainLater when the database is older than the program and may not be migrated here,
-    when it is in use, or when the disk is full; NotPermitted where files may not be opened or made;
-    WrongConfiguration when it is newer than the program, that of another one, or not a database.
+    reading; so is one on a full disk. Raises TryAgainLater when the database is older than the program and
+    may not be migrated here, when it is in use, or when there is no room to make it; NotPermitted where files
+    may not be opened or made; WrongConfiguration when it is newer than the program, that of another one, or
+    not a database.
     """
     file = file_of(url)
     is_new = not file.exists()
@@ -74,12 +80,22 @@ def open_database(url: str, *, now: datetime, may_upgrade: bool = False) -> list
         _make(file)
     elif _is_of_another_program(file):
         raise WrongConfiguration(f"database: {file} is that of another program; name a file of its own")
-    opened = Database(file)
-    database.initialize(opened)
     with troubles.told(file):
-        database.connect(reuse_if_open=True)
+        _connect(file)
         applied = _bring_up_to_date(file, now=now, is_allowed=may_upgrade or is_new)
     return [] if is_new else applied
+
+
+def _connect(file: Path) -> None:
+    """Connect the models; alone where a full disk has no room for the file by which others share it."""
+    database.initialize(Database(file))
+    try:
+        database.connect(reuse_if_open=True)
+    except OperationalError as trouble:
+        if not troubles.is_of_sharing(trouble):
+            raise
+        database.initialize(Database(file, is_shared=False))
+        database.connect()
 
 
 def _make(file: Path) -> None:

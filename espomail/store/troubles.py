@@ -59,6 +59,12 @@ def of_database(file: Path, trouble: DatabaseError | sqlite3.Error) -> EspomailE
     return (TryAgainLater if is_for_now else WrongConfiguration)(f"database {file}: {said or trouble}")
 
 
+def is_of_sharing(trouble: DatabaseError) -> bool:
+    """Whether there was no room for the file (-shm) by which several programs share a database."""
+    name = getattr(trouble.__context__, "sqlite_errorname", "")
+    return bool(name.startswith("SQLITE_IOERR_SHM"))
+
+
 def _is_full(file: Path) -> bool:
     try:
         return os.statvfs(file.parent).f_bavail == 0

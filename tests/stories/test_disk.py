@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +101,42 @@ def test_database_on_a_file_system_that_is_read_only_can_be_read(disk: Disk, ins
         assert ended.exit_code in (0, 1), ended
         assert "error" not in ended.stderr, ended
     assert [case["name"] for case in installed.json("case", "list")] == ["x"]
+
+
+@pytest.mark.parametrize("is_in_the_log", [False, True], ids=["closed", "as a killed program leaves it"])
+def test_database_on_a_full_disk_can_be_read(disk: Disk, installed: Espomail, is_in_the_log: bool):
+    installed.ok("fetch")
+    rename(disk.folder / "espomail.db", is_killed=is_in_the_log)
+    disk.fill()
+    for words in READING:
+        ended = installed.run(*words, "--json")
+        assert ended.exit_code in (0, 1), ended
+        assert "error" not in ended.stderr, ended
+    assert [case["name"] for case in installed.json("case", "list")] == ["renamed"]
+    ended = installed.run("account", "create", "--name", "x")
+    assert (ended.exit_code, ended.stdout) == (75, "")
+    assert "the disk is full; make room" in ended.stderr
+    disk.make_room()
+    assert installed.ok("db", "check") == ""
+    assert [case["name"] for case in installed.json("case", "list")] == ["renamed"]
+
+
+def rename(database: Path, *, is_killed: bool) -> None:
+    """Give all cases another name. Whoever does so is killed, or has closed the database before the end."""
+    ended = subprocess.run([sys.executable, "-c", RENAME, database, str(is_killed)], check=False)
+    assert ended.returncode == (-9 if is_killed else 0)
+    database.with_name(f"{database.name}-shm").unlink(missing_ok=True)
+    assert database.with_name(f"{database.name}-wal").exists() is is_killed
+
+
+RENAME = """
+import os, sqlite3, sys
+opened = sqlite3.connect(sys.argv[1], isolation_level=None)
+opened.execute('UPDATE "case" SET name = ?', ("renamed",))
+if sys.argv[2] == "True":
+    os.kill(os.getpid(), 9)
+opened.close()
+"""
 
 
 def test_doctor_says_that_the_database_cannot_be_written(disk: Disk, installed: Espomail):
