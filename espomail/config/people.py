@@ -73,8 +73,12 @@ class Rights(Section, frozen=True, kw_only=True):
         Level,
         Meta(description="Which may be read: one's own, the team's too, or all.", examples=["team"]),
     ] = "no"
-    edit: Annotated[Level, Meta(description="Which may be changed.", examples=["own"])] = "no"
-    delete: Annotated[Level, Meta(description="Which may be deleted, for everybody.")] = "no"
+    edit: Annotated[Level, Meta(description="Which may be changed. Has no effect yet.", examples=["own"])] = (
+        "no"
+    )
+    delete: Annotated[Level, Meta(description="Which may be deleted, for everybody. Has no effect yet.")] = (
+        "no"
+    )
     stream: Annotated[Level, Meta(description="Whose Stream may be read.")] = "no"
 
 
@@ -84,12 +88,13 @@ class Role(Section, frozen=True, kw_only=True):
     group_mailbox: Annotated[
         Reach,
         Meta(
-            description="From which shared group mailboxes the user may send: of the team's, or of all.",
+            description="From which shared group mailboxes the user may send: of the team's, or of all. "
+            "Has no effect yet.",
             examples=["team"],
         ),
     ] = "no"
     personal_mailbox: Annotated[
-        bool, Meta(description="May set up mailboxes of one's own.", examples=[True])
+        bool, Meta(description="May set up mailboxes of one's own. Has no effect yet.", examples=[True])
     ] = False
     email: Annotated[Rights, Meta(description="What may be done with e-mails.")] = Rights()
     case: Annotated[
@@ -117,5 +122,8 @@ class Role(Section, frozen=True, kw_only=True):
         Rights()
     )
     opportunity: Annotated[
-        Rights, Meta(description="What may be done with opportunities.", examples=[{"read": "all"}])
+        Rights,
+        Meta(
+            description="What may be done with opportunities. Has no effect yet.", examples=[{"read": "all"}]
+        ),
     ] = Rights()

@@ -50,11 +50,13 @@ Distribution = Literal["direct-assignment", "round-robin", "less-busy", "none"]
 class Organisation(Section, frozen=True, kw_only=True):
     """Who runs this installation."""
 
-    name: Annotated[str, Meta(description="The name that people outside know.", examples=["Example Ltd"])] = (
-        ""
-    )
+    name: Annotated[
+        str,
+        Meta(description="The name that people outside know. Has no effect yet.", examples=["Example Ltd"]),
+    ] = ""
     domains: Annotated[
-        tuple[str, ...], Meta(description="Our own mail domains.", examples=[["example.com"]])
+        tuple[str, ...],
+        Meta(description="Our own mail domains. Has no effect yet.", examples=[["example.com"]]),
     ] = ()
 
 
@@ -272,8 +274,8 @@ class Config(Section, frozen=True, kw_only=True):
     system_mailbox: Annotated[
         str | None,
         Meta(
-            description="The group mailbox that notifications are sent from. A `shared` `smtp` of it sends "
-            "for mailboxes without one, too.",
+            description="The group mailbox whose `smtp`, where it is `shared`, sends for mailboxes without "
+            "one. Notifications are to be sent from it, too; none go out by mail yet.",
             examples=["support"],
         ),
     ] = None
@@ -283,12 +285,13 @@ class Config(Section, frozen=True, kw_only=True):
     personal_mailbox_hosts: Annotated[
         tuple[str, ...],
         Meta(
-            description="Servers that users may set up mailboxes on.",
+            description="Servers that users may set up mailboxes on. Has no effect yet.",
             examples=[["imap.example.com:993", "smtp.example.com:587"]],
         ),
     ] = ()
     secret_key_file: Annotated[
-        Path, Meta(description="Encrypts the passwords that users store; made on first need.")
+        Path,
+        Meta(description="Encrypts the passwords that users store; made on first need. Has no effect yet."),
     ] = field(default_factory=lambda: Path("secret.key"))
     teams: Annotated[
         dict[str, Team], Meta(description="The teams. Who belongs to one is said with each user.")
