@@ -92,3 +92,7 @@ class WrongConfiguration(EspomailError):
 
     exit_code = 78
     meaning = "the configuration is wrong or missing, or the database is newer than the program"
+
+
+class CutShort(WrongConfiguration):
+    """A program that the configuration names was not waited for, as the run is late. It may be sound."""

@@ -6,6 +6,7 @@ A secret is asked for when it is needed, and stands in no message, log or repr.
 import os
 import shlex
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -13,9 +14,10 @@ from typing import NoReturn
 from espomail.config.oauth2 import OAuth2
 from espomail.config.section import MASK, Section
 from espomail.config.servers import SECRET_SOURCES, Server
-from espomail.errors import WrongConfiguration
+from espomail.errors import CutShort, WrongConfiguration
 
 TIMEOUT_S = 30.0
+FAIR_S = 8.0  # a program that does not end in so long has failed by itself, however late a run was
 UNUSABLE = "\0\r"
 LONGEST_SECRET_BYTES = 64 * 1024  # OAuth2 tokens run to some kilobytes
 LONGEST_COMPLAINT_CHARS = 500
@@ -28,7 +30,7 @@ def secret_of(
     """The password, or the token of a `token_command`, to sign in with.
 
     A server whose `username` is None is not signed in to. Raises WrongConfiguration, which names the place in
-    the configuration and what to do.
+    the configuration and what to do; CutShort, where `timeout_s` is not fair.
     """
     keys = [key for key in server.secret_sources if key != "oauth2"]
     if not keys:
@@ -97,11 +99,14 @@ def _by_environment(here: str, name: str, environ: Mapping[str, str]) -> str:
 def _by_command(here: str, command: tuple[str, ...], environ: Mapping[str, str], timeout_s: float) -> str:
     from espomail.config.commands import CommandFailed, output_of
 
+    ends_at = time.monotonic() + timeout_s
     try:
         output, complaint = output_of(command, environ=environ, timeout_s=timeout_s)
     except CommandFailed as failure:
+        is_cut_short = timeout_s < FAIR_S and time.monotonic() >= ends_at
         said = _printable(_masked(failure.complaint, failure.output))
-        _refuse(here, f"{failure.what}{f': {said}' if said else ''}")
+        told = f"{failure.what}{f': {said}' if said else ''}"
+        _refuse(here, told, CutShort if is_cut_short else WrongConfiguration)
     secret = _text_of(here, output)
     if not secret.strip():
         said = _printable(complaint.decode("utf-8", "replace"))
@@ -140,5 +145,5 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in one_line)
 
 
-def _refuse(here: str, said: str) -> NoReturn:
-    raise WrongConfiguration(f"{here}: {said}") from None
+def _refuse(here: str, said: str, kind: type[WrongConfiguration] = WrongConfiguration) -> NoReturn:
+    raise kind(f"{here}: {said}") from None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from espomail.errors import EspomailError, LoginRefused
+from espomail.errors import CutShort, EspomailError, LoginRefused
 
 _MINUTE: Final = timedelta(minutes=1)
 USUAL: Final = (0 * _MINUTE, 2 * _MINUTE, 4 * _MINUTE, 8 * _MINUTE, 15 * _MINUTE)
@@ -28,10 +28,16 @@ _SUGGESTED = re.compile(r"Suggested Backoff Time: (\d{1,9}) milliseconds", re.IG
 _TOO_MANY = re.compile(r"too many (?:simultaneous |concurrent )?(?:connections|logins)", re.IGNORECASE)
 
 
-def wait_after(trouble: EspomailError, tries: int) -> timedelta:
-    """How long a mailbox waits that has failed for so many runs in a row; none: the next run tries again."""
-    steps = REFUSED if isinstance(trouble, LoginRefused) else USUAL
-    return min(LONGEST, max(_step(steps, tries), asked_for(str(trouble))))
+def wait_after(trouble: EspomailError, tries: int, refusals: int) -> timedelta:
+    """How long a mailbox waits that has failed so often in a row; none: the next run tries again.
+
+    `refusals`: those of the `tries` that were refused logins. They count among themselves, and so do others.
+    """
+    if isinstance(trouble, CutShort):
+        return 0 * _MINUTE
+    if isinstance(trouble, LoginRefused):
+        return _wait(REFUSED, refusals, trouble)
+    return _wait(USUAL, tries - refusals, trouble)
 
 
 def asked_for(said: str) -> timedelta:
@@ -44,5 +50,6 @@ def asked_for(said: str) -> timedelta:
     return max((BY_CODE.get(code, 0 * _MINUTE) for code in _CODE.findall(said)), default=0 * _MINUTE)
 
 
-def _step(steps: Sequence[timedelta], tries: int) -> timedelta:
-    return steps[min(max(tries, 1), len(steps)) - 1]
+def _wait(steps: Sequence[timedelta], tries: int, trouble: EspomailError) -> timedelta:
+    step = steps[min(max(tries, 1), len(steps)) - 1]
+    return min(LONGEST, max(step, asked_for(str(trouble))))

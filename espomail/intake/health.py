@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from espomail.errors import EspomailError
+from espomail.errors import CutShort, EspomailError, LoginRefused
 from espomail.intake.backoff import SLACK, wait_after
 from espomail.store import write
 from espomail.store.changes import Change, Row, change, put
@@ -53,8 +53,8 @@ def remember(fared: Mapping[str, Fared], now: datetime) -> tuple[list[str], dict
     waits: dict[str, datetime] = {}
     changes: list[Change] = []
     for mailbox, how in fared.items():
-        row = _state(mailbox, how.error, known.get(mailbox), now, was_read=how.trouble is None)
-        if how.trouble is not None and (wait := wait_after(how.trouble, row["tries"])):
+        row = _state(mailbox, how.error, how.trouble, known.get(mailbox), now)
+        if how.trouble is not None and (wait := wait_after(how.trouble, row["tries"], row["refusals"])):
             row["next_try_at"] = waits[mailbox] = now + wait - SLACK
         changes.append(put(MailboxState, **row))
         news += _news(mailbox, how.error, known.get(mailbox))
@@ -67,24 +67,26 @@ def remember(fared: Mapping[str, Fared], now: datetime) -> tuple[list[str], dict
 def record(name: str, error: str | None, now: datetime) -> list[str]:
     """As `remember`, for one thing that is tried whenever there is need: a mailbox's SMTP server, say."""
     known = next(iter(rows_in(MailboxState, "mailbox", [name])), None)
+    trouble = None if error is None else EspomailError(error)
     if error is not None or (known is not None and known["error"] is not None):
         with writing():
-            write.apply([put(MailboxState, **_state(name, error, known, now, was_read=error is None))])
+            write.apply([put(MailboxState, **_state(name, error, trouble, known, now))])
     return _news(name, error, known)
 
 
 def _state(
-    name: str, error: str | None, known: Row | None, now: datetime, *, was_read: bool
+    name: str, error: str | None, trouble: EspomailError | None, known: Row | None, now: datetime
 ) -> dict[str, Any]:
-    """`was_read`: whether it could be read, though maybe not each of its folders."""
-    before: Row = known or {}
+    """Without a `trouble` it could be read, though maybe not each of its folders."""
+    before: Row = {} if known is None or trouble is None else known
     return {
         "mailbox": name,
         "error": error,
-        "failing_since": None if error is None else before.get("failing_since") or now,
-        "tries": 0 if was_read else before.get("tries", 0) + 1,
+        "failing_since": None if error is None else (known or {}).get("failing_since") or now,
+        "tries": before.get("tries", 0) + (trouble is not None and not isinstance(trouble, CutShort)),
+        "refusals": before.get("refusals", 0) + isinstance(trouble, LoginRefused),
         "tried_at": now,
-        "last_success_at": now if was_read else before.get("last_success_at"),
+        "last_success_at": now if trouble is None else before.get("last_success_at"),
     }
 
 

@@ -64,7 +64,8 @@ class MailboxState(Table):
     tried_at = UtcField(null=True)
     failing_since = UtcField(null=True)
     error = TextField(null=True)
-    tries = IntegerField(default=0)
+    tries = IntegerField(default=0)  # in a row that it could not be read
+    refusals = IntegerField(default=0)  # those of them that were refused logins
     next_try_at = UtcField(null=True)
     last_success_at = UtcField(null=True)
 

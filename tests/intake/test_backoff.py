@@ -11,7 +11,8 @@ MINUTE = timedelta(minutes=1)
 
 
 def minutes(trouble: Exception, tries: int = 1) -> float:
-    return wait_after(trouble, tries) / MINUTE
+    """The wait after so many failures of that kind."""
+    return wait_after(trouble, tries, tries if isinstance(trouble, LoginRefused) else 0) / MINUTE
 
 
 def test_first_failure_of_the_network_is_tried_again_by_the_next_run():

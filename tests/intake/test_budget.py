@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from espomail import run
+from espomail.config import secrets
 from espomail.config.load import load
 from espomail.config.oauth2 import OAuth2
 from espomail.config.schema import Imap
@@ -26,7 +27,7 @@ from espomail.sign_in import secret
 from espomail.store.connection import close_database
 from tests.office import Office
 from tests.servers.ports import HOST, wait_until
-from tests.servers.scripted_imap import SILENCE, ScriptedImap
+from tests.servers.scripted_imap import DROP, SILENCE, ScriptedImap
 
 MAILBOX = """
   {key}:
@@ -148,6 +149,48 @@ def test_unreachable_server_is_tried_less_and_less_often(sound: ScriptedImap, tm
         (told,) = fetch(tmp_path, {"m": sound}, 5, clock=lambda now=now: now).mailboxes
         waits.append(told.next_try_at - now)
     assert waits == sorted(set(waits))
+
+
+def test_first_refused_login_waits_no_longer_since_the_network_was_away_before(
+    sound: ScriptedImap, tmp_path: Path
+):
+    sound.answers("GREETING", DROP)
+    now = datetime.now(UTC)
+    waits = []
+    for run_number in range(7):
+        if run_number in (4, 6):
+            sound.answers("GREETING", b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+            sound.answers("LOGIN", b"{tag} NO [AUTHENTICATIONFAILED] wrong\r\n")
+        elif run_number == 5:
+            sound.answers("GREETING", DROP)
+        (told,) = fetch(tmp_path, {"m": sound}, 5, clock=lambda now=now: now).mailboxes
+        later = told.next_try_at or now
+        waits.append(round((later - now).total_seconds() / 60))
+        now = later
+    assert waits == [0, 2, 4, 8, 5, 15, 15]
+
+
+def test_command_that_is_cut_short_since_the_run_is_late_makes_no_mailbox_wait(
+    sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(secret, "LEAST_S", 0.1)
+    sleeps = MAILBOX.replace("password: p", "password_command: [sleep, '60']")
+    monkeypatch.setattr("tests.intake.test_budget.MAILBOX", sleeps)
+    for _ in range(3):
+        (told,) = fetch(tmp_path, {"m": sound}, 0.5).mailboxes
+        assert "sleep did not end within" in (told.error or "")
+        assert told.next_try_at is None
+
+
+def test_command_that_had_enough_time_has_failed(
+    sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(secrets, "FAIR_S", 0.1)
+    monkeypatch.setattr(secret, "LEAST_S", 0.2)
+    sleeps = MAILBOX.replace("password: p", "password_command: [sleep, '60']")
+    monkeypatch.setattr("tests.intake.test_budget.MAILBOX", sleeps)
+    waits = [fetch(tmp_path, {"m": sound}, 0.5).mailboxes[0].next_try_at for _ in range(2)]
+    assert [wait is None for wait in waits] == [True, False]
 
 
 def test_wait_that_a_wrong_clock_has_set_is_not_kept(sound: ScriptedImap, tmp_path: Path):

@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-26 10:29.
+# Generated from a schema diff on 2026-11-26 10:36.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -357,6 +357,7 @@ def up(migrator, db):
         failing_since = UtcField(null=True)
         error = TextField(null=True)
         tries = IntegerField(default=0)
+        refusals = IntegerField(default=0)
         next_try_at = UtcField(null=True)
         last_success_at = UtcField(null=True)
 
