@@ -96,8 +96,8 @@ def test(invocation: Invocation, key: str) -> None:
     """
     from espomail.operations.mailbox_checks import check_mailbox
 
-    _, mailbox = _mailbox(invocation, "test", key)
-    checkup = check_mailbox(mailbox, now=invocation.now)
+    loaded, mailbox = _mailbox(invocation, "test", key)
+    checkup = check_mailbox(loaded.config, mailbox, now=invocation.now)
     show_findings(Output(invocation), checkup.findings)
     if checkup.exit_code:
         raise click.exceptions.Exit(checkup.exit_code)

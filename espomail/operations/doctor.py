@@ -27,8 +27,11 @@ CRON_LINE: Final = "* * * * * espomail fetch"
 def examine(loaded: Loaded, *, now: datetime) -> Iterator[Checkup]:
     """What was found, as it is found: about the installation first, then mailbox by mailbox."""
     yield check_installation(loaded, now)
+    config = loaded.config
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield from pool.map(lambda mailbox: check_mailbox(mailbox, now=now), loaded.config.mailboxes.values())
+        yield from pool.map(
+            lambda mailbox: check_mailbox(config, mailbox, now=now), config.mailboxes.values()
+        )
 
 
 def check_installation(loaded: Loaded, now: datetime) -> Checkup:

@@ -5,7 +5,8 @@ from datetime import datetime
 from msgspec import Struct
 
 from espomail.config.folder_names import folder_name
-from espomail.config.schema import Mailbox
+from espomail.config.schema import Config, Mailbox
+from espomail.config.sending import sending_mailbox
 from espomail.intake.login import log_in
 from espomail.intake.server_folders import server_folders
 from espomail.operations.findings import Checkup
@@ -23,12 +24,16 @@ class FolderLine(Struct, frozen=True, kw_only=True):
     holds_mail: bool
 
 
-def check_mailbox(mailbox: Mailbox, *, now: datetime) -> Checkup:
-    """Everything about the mailbox's servers. Nothing is changed on them, and no message is sent."""
+def check_mailbox(config: Config, mailbox: Mailbox, *, now: datetime) -> Checkup:
+    """Everything about the mailbox's servers. Nothing is changed on them, and no message is sent.
+
+    Another mailbox's SMTP server is tried where this one's auto-replies go out by it.
+    """
     checkup = Checkup(mailbox.key)
     check_imap(checkup, mailbox, now)
-    if mailbox.smtp is not None:
-        check_smtp(checkup, mailbox, mailbox.smtp, now)
+    sender = sending_mailbox(config, mailbox) if mailbox.auto_reply else mailbox
+    if sender is not None and sender.smtp is not None:
+        check_smtp(checkup, mailbox, sender.smtp, now)
     return checkup
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from espomail.config.load import load
-from espomail.config.schema import AutoReply, Imap, Mailbox, Smtp
+from espomail.config.schema import AutoReply, Config, Imap, Mailbox, Smtp
 from espomail.operations import doctor
 from espomail.operations.doctor import check_installation
 from espomail.operations.findings import Finding
@@ -28,6 +28,13 @@ def scripted_imap() -> Iterator[ScriptedImap]:
         yield server
 
 
+def findings_of(mailbox: Mailbox, *others: Mailbox, **settings: object) -> dict[str, Finding]:
+    """What the checks of the mailbox say, by what was looked at."""
+    mailboxes = {one.key: one for one in (mailbox, *others)}
+    config = Config(mailboxes=mailboxes, **settings)  # type: ignore[arg-type]
+    return {one.what: one for one in check_mailbox(config, mailbox, now=NOW).findings}
+
+
 def of_imap(server: ScriptedImap, **settings: object) -> dict[str, Finding]:
     """What the checks say of this IMAP server, by what was looked at."""
     imap = Imap(
@@ -40,7 +47,7 @@ def of_imap(server: ScriptedImap, **settings: object) -> dict[str, Finding]:
         **{"security": "none", **settings},  # type: ignore[arg-type]
     )
     mailbox = Mailbox(key="m", kind="group", address="m@example.com", imap=imap)
-    return {one.what: one for one in check_mailbox(mailbox, now=NOW).findings}
+    return findings_of(mailbox)
 
 
 def of_smtp(
@@ -52,7 +59,7 @@ def of_smtp(
     mailbox = Mailbox(
         key="m", kind="group", address="m@example.com", imap=imap, smtp=smtp, auto_reply=auto_reply
     )
-    return {one.what: one for one in check_mailbox(mailbox, now=NOW).findings}
+    return findings_of(mailbox)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +119,21 @@ def test_answer_to_a_sender_counts_as_far_as_it_is_needed(
 ) -> None:
     scripted_smtp.answers("MAIL", *replies)
     assert of_smtp(scripted_imap, scripted_smtp, auto_reply)[what].level == level
+
+
+@pytest.mark.parametrize(("auto_reply", "level"), [(AUTO_REPLY, "error"), (OWN_SENDER, "ok"), (None, None)])
+def test_senders_of_auto_replies_are_tried_by_the_server_that_is_borrowed(
+    scripted_imap: ScriptedImap, scripted_smtp: ScriptedSmtp, auto_reply: AutoReply | None, level: str | None
+) -> None:
+    scripted_smtp.answers("MAIL", "550 no", "250 ok")
+    imap = Imap(host=HOST, port=scripted_imap.port, security="none", password="x", fetch_since=NOW.date())
+    smtp = Smtp(host=HOST, port=scripted_smtp.port, security="none", place="mailboxes.s.smtp", shared=True)
+    lender = Mailbox(key="s", kind="group", address="s@example.com", imap=imap, smtp=smtp)
+    borrower = Mailbox(key="m", kind="group", address="m@example.com", imap=imap, auto_reply=auto_reply)
+    tried = findings_of(borrower, lender, system_mailbox="s").get("SMTP empty sender")
+    assert (tried and tried.level) == level
+    if level == "error":
+        assert "set mailboxes.m.auto_reply.envelope_sender: " in (tried.advice or "")
 
 
 def test_smtp_server_that_turns_everybody_away_is_told_in_its_own_words(
