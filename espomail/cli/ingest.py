@@ -28,8 +28,7 @@ def command(invocation: Invocation, *, mailbox: str) -> None:
     if not acting.is_let_in_by_sudo_alone(invocation, loaded.config):
         Access(acting.act(invocation, loaded.config), loaded.config).require_admin("ingest")
     now = invocation.now.replace(microsecond=0)
-    raw = pipe.read_mail(sys.stdin.buffer)
-    pipe.ingest(loaded, mailbox, raw, now=now, on_durable=_stop_for_nothing)
+    pipe.ingest(loaded, mailbox, sys.stdin.buffer, now=now, on_durable=_stop_for_nothing)
 
 
 def _stop_for_nothing() -> None:

@@ -30,7 +30,31 @@ STOPPING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _ENVELOPE: Final = b"From "  # begins the line that mbox, local(8) and pipe(8)'s flag F put before a mail
 
 
-def read_mail(stdin: BinaryIO) -> bytes:
+def ingest(
+    loaded: Loaded, mailbox: str, stdin: BinaryIO, *, now: datetime, on_durable: Callable[[], None]
+) -> None:
+    """Keep the mail, then decide it, unless a run is going on: then the next one does.
+
+    `on_durable` is told once it is kept; nothing is raised after that. The next run sends what is due. Raises
+    UnusableInput where there is no mail.
+    """
+    raw = _read_mail(stdin)  # whatever fails after it: the MTA is not to find its pipe closed
+    size = len(raw)
+    config = loaded.config
+    mailboxes_named(config, [mailbox])
+    with ingest_lock(loaded) as is_ours:
+        open_database(config.database, now=now)
+        try:
+            entry = _keep(mailbox, raw, now)
+            on_durable()
+        finally:
+            close_database()
+        del raw  # or it would be in memory twice while it is decided
+        if is_ours:
+            _decide_apart(config, entry, size, now)
+
+
+def _read_mail(stdin: BinaryIO) -> bytes:
     """The whole mail, without an envelope line. Raises UnusableInput where there is none.
 
     Its size has no limit here, since no server keeps what we would leave out.
@@ -41,26 +65,6 @@ def read_mail(stdin: BinaryIO) -> bytes:
     if not raw:
         raise UnusableInput("there is no mail on stdin")
     return raw
-
-
-def ingest(
-    loaded: Loaded, mailbox: str, raw: bytes, *, now: datetime, on_durable: Callable[[], None]
-) -> None:
-    """Keep the mail, then decide it, unless a run is going on: then the next one does.
-
-    `on_durable` is told once it is kept; nothing is raised after that. The next run sends what is due.
-    """
-    config = loaded.config
-    mailboxes_named(config, [mailbox])
-    with ingest_lock(loaded) as is_ours:
-        open_database(config.database, now=now)
-        try:
-            entry = _keep(mailbox, raw, now)
-            on_durable()
-        finally:
-            close_database()
-        if is_ours:
-            _decide_apart(config, entry, len(raw), now)
 
 
 def _keep(mailbox: str, raw: bytes, now: datetime) -> int:

@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -235,3 +236,33 @@ def _catches(status: Path, number: signal.Signals) -> bool:
     """Whether that process has a handler for the signal."""
     caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+MOST_MEMORY = 5.5  # times the mail's size, Python itself included
+
+
+def memory_of_all(pid: int) -> int:
+    """Bytes that the process and those that it has begun hold now, what they share counted once."""
+    process = Path(f"/proc/{pid}")
+    try:
+        lines = (process / "smaps_rollup").read_text().splitlines()
+        children = (process / f"task/{pid}/children").read_text().split()
+    except OSError:  # it has ended
+        return 0
+    own = sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return own + sum(memory_of_all(int(child)) for child in children)
+
+
+def test_large_mail_takes_less_than_five_and_a_half_times_its_size(espomail: Espomail, tmp_path: Path):
+    file = tmp_path / "large.eml"
+    file.write_bytes(mail("Large", body="It does not work at all, in none of our offices.\r\n" * 1_000_000))
+    most = 0
+    with file.open("rb") as raw, subprocess.Popen(["/bin/cat"], stdin=raw, stdout=subprocess.PIPE) as mta:
+        command = [PROGRAM, *INGEST]
+        process = subprocess.Popen(command, stdin=mta.stdout, env=espomail.environment, cwd=espomail.folder)
+        while process.poll() is None:
+            most = max(most, memory_of_all(process.pid))
+            time.sleep(0.005)
+    assert process.returncode == 0
+    assert names(espomail) == ["Large"]
+    assert 1 < most / file.stat().st_size < MOST_MEMORY
