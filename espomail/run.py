@@ -23,7 +23,7 @@ from espomail.intake.reader import Reader, Unreadable
 from espomail.intake.settle import Pace, Settled, preview, settle_kept
 from espomail.intake.tally import Tally
 from espomail.intake.turns import turns
-from espomail.intake.visits import Asked, Brought, Event, FolderFailed, Left, Order, Told, Visits
+from espomail.intake.visits import Asked, Brought, Event, FolderFailed, Left, Order, Recalling, Told, Visits
 from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import copies, queue
@@ -162,7 +162,6 @@ class Run:
         order = Order(
             config=self.config,
             positions=journal.positions(self.tallies),
-            known=journal.known_above_positions(self.tallies),
             limit=self.request.limit,
             now=self.context.now,
             over_at=over_at,
@@ -181,6 +180,8 @@ class Run:
                 self.take_in(mailbox, batch, compressed)
             case FolderFailed(mailbox, trouble):
                 self.tallies[mailbox.key].troubles.append(str(trouble))
+            case Recalling(mailbox, folder, uidvalidity, from_uid, recalled):
+                recalled.put(journal.known(mailbox.key, folder, uidvalidity, from_uid))
             case Asked(mailbox, answer):
                 while self.settle_next():
                     pass

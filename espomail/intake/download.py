@@ -10,7 +10,7 @@ from espomail.intake.messages import Position, RawMessage
 from espomail.reach import SLOWEST_BYTES_PER_S, clean
 
 if TYPE_CHECKING:
-    from espomail.intake.wire import Client
+    from espomail.intake.wire import About, Client
 
 FIRST_BATCH: Final = 25  # messages; each batch may hold twice as many as the one before
 LARGEST_BATCH: Final = 60  # so that reading and deciding soon have something to do, and memory little to hold
@@ -39,6 +39,15 @@ class Download:
         self._bytes_per_s = float(SLOWEST_BYTES_PER_S)
         self.refusal = ""  # what the server said when it last refused one message
 
+    def about_first(self, uids: Sequence[int], besides: int) -> dict[int, "About"]:
+        """Flags, date and size of the first of these messages, as `parts` takes it; of another one, too.
+
+        Nothing is asked where there are none, nor of the other one where that is 0.
+        """
+        if not uids:
+            return {}
+        return self._asked(self._client.about, [*([besides] if besides else []), *uids[:FIRST_BATCH]])
+
     def parts(
         self,
         position: Position,
@@ -46,15 +55,17 @@ class Download:
         max_size: int,
         undated: datetime,
         header_will_do: HeaderWillDo | None = None,
+        about_first: Mapping[int, "About"] | None = None,
     ) -> Iterator[Part]:
         """These messages, in ascending order; of those over `max_size` bytes the header alone.
 
         So it is of other large ones whose header tells that it will do. `undated` is the date of one whose
-        date cannot be read.
+        date cannot be read. What the server has said `about_first` is not asked for again.
         """
         folder, uidvalidity = position.folder, position.uidvalidity or 0
         for run in _ramp(uids):
-            about = self._asked(self._client.about, run)
+            about = self._asked(self._client.about, run) if about_first is None else about_first
+            about_first = None
             sizes = {uid: min(one.size, max_size) for uid, one in about.items()}
             for some in _batches(run, sizes, self._affordable_bytes):
                 asked = {uid: about[uid].size for uid in some if uid in about}

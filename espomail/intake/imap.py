@@ -6,10 +6,11 @@ was deleted meanwhile, and what was not asked for is passed over.
 
 import time
 from bisect import bisect_right
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -18,21 +19,27 @@ from espomail.errors import ServerTrouble
 from espomail.intake.connect import Refused, connect, leave, told_as_trouble
 from espomail.intake.download import Download, HeaderWillDo, aware
 from espomail.intake.login import log_in
-from espomail.intake.messages import Batch, Position, RawMessage
+from espomail.intake.messages import Batch, Known, Position, RawMessage, Recall
 from espomail.intake.server_folders import has_folder, need_folder, server_folders
+from espomail.intake.set_back import SetBack, is_another
 from espomail.reach import SILENCE_S, Watch, clean, watched
 from espomail.sign_in.token import Token
 
 if TYPE_CHECKING:
-    from espomail.intake.wire import Client
+    from espomail.intake.wire import About, Client
 
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
 FOLDERS_NAMED: Final = 20
+LOOKED_BACK: Final = 1_000  # UIDs; the last message there must be the one that was read
 _NO_DATE: Final = datetime.fromtimestamp(0, UTC)
 
 
 class UidsChanged(Refused):
     """The folder has been given new UIDs, so that the known ones may mean other messages."""
+
+
+def _nothing(_uidvalidity: int, _from_uid: int) -> Mapping[int, Known]:
+    return {}
 
 
 @contextmanager
@@ -84,10 +91,10 @@ class Session:
         limit: int,
         max_size: int,
         now: datetime,
-        known: Container[int] = (),
+        recall: Recall = _nothing,
         header_will_do: HeaderWillDo | None = None,
     ) -> Iterator[Batch]:
-        """Batches after the position, lowest UID first, `limit` messages at most, and none that are `known`.
+        """Batches after the position, lowest UID first, `limit` messages at most; none of what is here.
 
         The first time, and after the server has given the folder new UIDs, messages are found by date. Each
         batch carries the position that holds once it is kept. Of a message over `max_size` bytes only the
@@ -100,23 +107,27 @@ class Session:
             if _is_unchanged(self._status(folder), position):
                 return
             uidvalidity, uid_next = self._examine(folder)
-            last_uid = position.last_uid
-            is_set_back = position.uidvalidity == uidvalidity and 0 < uid_next <= last_uid
-            if is_set_back:  # new mail has UIDs that have been read: it is found by date, as with new UIDs
-                position = msgspec.structs.replace(position, uidvalidity=None)
             if position.special_use is None:
                 position = msgspec.structs.replace(position, special_use=self._special_use(folder))
-            if position.uidvalidity != uidvalidity:
-                known = ()
-            begun, since_day = position.begin(uidvalidity, since, now)
-            uids = [uid for uid in self._search(begun.last_uid, since_day) if uid not in known]
-            newest = datetime(since.year, since.month, since.day, tzinfo=UTC)
+            look = partial(
+                self._look, uidvalidity, uid_next, since=since, limit=max(0, limit), now=now, recall=recall
+            )
+            set_back: SetBack | None = None
+            try:
+                found = look(position)
+            except SetBack as noticed:  # new mail has UIDs that have been read: it is found by date
+                set_back = noticed
+                position = msgspec.structs.replace(position, uidvalidity=None)
+                found = look(position, besides=noticed.above)
+            begun, since_day, uids, newest, about_first = found
             if not uids:
                 yield Batch([], begun.moved(uid_next - 1, newest), 0)
             elif limit <= 0:
                 yield Batch([], position, len(uids))
             withheld: list[int] = []
-            for part in self._download.parts(begun, uids[: max(0, limit)], max_size, newest, header_will_do):
+            for part in self._download.parts(
+                begun, uids[: max(0, limit)], max_size, _midnight(since), header_will_do, about_first
+            ):
                 newest = max([newest, *(message.internal_date for message in part.messages)])
                 withheld += self._still_there(part.not_given)
                 later = len(uids) - bisect_right(uids, part.last_uid)
@@ -128,11 +139,10 @@ class Session:
                     begun = begun.moved(part.last_uid, None if since_day else newest)
                 yield Batch(part.messages, begun, len(withheld) + later)
             self._refuse_withheld(folder, withheld)
-            if is_set_back:
+            if set_back is not None:
                 raise Refused(
-                    f"{self._host}: folder {folder}: the server's next UID is {uid_next}, but UIDs up to "
-                    f"{last_uid} have been read: it lost mail, or was set back to an older state; its latest "
-                    "mail is read again",
+                    f"{self._host}: folder {folder}: {set_back}: the server lost mail, or was set back to an "
+                    "older state; its latest mail is read again",
                     is_temporary=False,
                 )
 
@@ -236,9 +246,39 @@ class Session:
             raise Refused(f"{self._host}: folder {folder} has no UIDVALIDITY", is_temporary=False)
         return _number(answer[b"UIDVALIDITY"]), _number(answer.get(b"UIDNEXT", 0))
 
-    def _search(self, last_uid: int, since: date | None) -> list[int]:
-        found = self._found(["SINCE", since] if since else ["UID", f"{last_uid + 1}:*"])
-        return found[bisect_right(found, last_uid) :]
+    def _look(
+        self,
+        uidvalidity: int,
+        uid_next: int,
+        position: Position,
+        *,
+        since: date,
+        limit: int,
+        now: datetime,
+        recall: Recall,
+        besides: Sequence[int] = (),
+    ) -> "_Found":
+        """What the selected folder has that is not here, and `besides`. Raises SetBack."""
+        is_going_on = position.uidvalidity == uidvalidity
+        if is_going_on and 0 < uid_next <= position.last_uid:
+            raise SetBack(f"its next UID is {uid_next}, but UIDs up to {position.last_uid} have been read")
+        begun, since_day = position.begin(uidvalidity, since, now)
+        criteria: list[object] = (
+            ["SINCE", since_day] if since_day else ["UID", f"{max(1, begun.last_uid - LOOKED_BACK)}:*"]
+        )
+        found = sorted({*self._found(criteria), *besides})
+        read, above = _split(found, begun.last_uid)
+        known = recall(uidvalidity, min([*read[-1:], *above])) if found else {}
+        here = {uid for uid in above if uid in known and is_going_on and not known[uid].is_former}
+        uids = [uid for uid in above if uid not in here]
+        newest = max([_midnight(since), *(known[uid].received_at for uid in here)])
+        last_read = max([*read[-1:], *here], default=0) if is_going_on else 0
+        about = self._download.about_first(uids[:limit], besides=last_read)
+        if last_read in about and is_another(
+            about[last_read], known.get(last_read), begun.last_date, wanted_since=_midnight(since)
+        ):
+            raise SetBack(f"UID {last_read} is another message's than when it was read", above)
+        return _Found(begun, since_day, uids, newest, about)
 
     def _found(self, criteria: list[object], within: Sequence[int] | None = None) -> list[int]:
         """The UIDs that match, ascending."""
@@ -286,6 +326,26 @@ class Session:
     def _delete(self, uids: Sequence[int]) -> None:
         self._client.delete_messages(uids, silent=True)
         self._client.uid_expunge(uids)
+
+
+class _Found(NamedTuple):
+    """What a folder has that is not here."""
+
+    begun: Position
+    since_day: date | None  # it was found by date
+    uids: list[int]
+    newest: datetime  # of what was found and is here, if anything is
+    about_first: dict[int, "About"]
+
+
+def _split(uids: list[int], last_uid: int) -> tuple[list[int], list[int]]:
+    """Those up to this UID, and those above it."""
+    place = bisect_right(uids, last_uid)
+    return uids[:place], uids[place:]
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _is_unchanged(state: dict[bytes, int], position: Position) -> bool:

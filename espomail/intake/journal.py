@@ -4,23 +4,22 @@
 from here on it can be neither lost nor taken twice.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from peewee import JOIN
 
-from espomail.intake.messages import Position, RawMessage
+from espomail.intake.messages import Known, Position, RawMessage
 from espomail.store import models, write
 from espomail.store.changes import Change, Changes, add, change, put, remove
 from espomail.store.compression import compress, decompress
 from espomail.store.connection import writing
 from espomail.store.ids import Ids
 from espomail.store.models import FolderPosition, Journal
-from espomail.store.read import rows_in, tuples_of
+from espomail.store.read import rows_in, rows_of, tuples_of
 
 MOST_TRIES = 3
 DROPPED = "dropped by hand"
@@ -60,24 +59,20 @@ def position_of(mailbox: str, folder: str) -> Position:
     return positions([mailbox]).get((mailbox, folder), Position(folder))
 
 
-def known_above_positions(mailboxes: Iterable[str]) -> dict[tuple[str, str], frozenset[int]]:
-    """The UIDs above each folder's position that are kept already, as where a server withholds a message.
-
-    What was kept before the folder is read again does not count: its UIDs may be other messages' now.
-    """
-    is_above = (
-        (FolderPosition.mailbox == Journal.mailbox)
-        & (FolderPosition.folder == Journal.folder)
-        & (FolderPosition.uidvalidity == Journal.uidvalidity)
-        & (FolderPosition.last_uid < Journal.uid)
-        & (FolderPosition.first_entry <= Journal.id)
+def known(mailbox: str, folder: str, uidvalidity: int, from_uid: int = 1) -> dict[int, Known]:
+    """What is there under the UIDs of a folder, from one of them on."""
+    rows = Journal.select(Journal.id, Journal.uid, Journal.received_at, Journal.size).where(
+        Journal.mailbox == mailbox,
+        Journal.folder == folder,
+        Journal.uidvalidity == uidvalidity,
+        Journal.uid >= from_uid,
     )
-    columns = (Journal.mailbox, Journal.folder, Journal.uid)
-    query = FolderPosition.select(*columns).join(Journal, on=is_above)
-    found: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
-    for mailbox, folder, uid in tuples_of(query.where(FolderPosition.mailbox.in_(list(mailboxes)))):
-        found[mailbox, folder].add(uid)
-    return {place: frozenset(uids) for place, uids in found.items()}
+    begun = rows_in(FolderPosition, "folder", [folder], mailbox=mailbox)
+    first_entry = begun[0]["first_entry"] if begun else 0
+    return {
+        row["uid"]: Known(row["id"], row["received_at"], row["size"], row["id"] < first_entry)
+        for row in rows_of(rows)
+    }
 
 
 def keep(
@@ -187,14 +182,6 @@ Place = tuple[str, int, int]
 """A folder, its UIDVALIDITY, and a UID in it."""
 
 
-class Known(NamedTuple):
-    """What the journal has under a UID: its entry, and what tells it from another message."""
-
-    id: int
-    received_at: datetime
-    size: int
-
-
 def _known_ones(mailbox: str, messages: Sequence[RawMessage]) -> dict[Place, Known]:
     """What the journal has under their UIDs already: a server may name a message twice."""
     if not messages:
@@ -217,7 +204,7 @@ def _former_ones(known: Mapping[Place, Known], messages: Sequence[RawMessage]) -
 
 def _without_uid(former: Known) -> Changes:
     """Leave the UID to the message that has it now: the server can be told nothing more of the former one."""
-    return change(Journal, former.id, uid=-former.id), remove(models.AfterImport, former.id)
+    return change(Journal, former.entry, uid=-former.entry), remove(models.AfterImport, former.entry)
 
 
 def _entry(mailbox: str, message: RawMessage, ids: Ids | None, special_use: str | None) -> Kept:

@@ -1,5 +1,6 @@
 """What a mailbox's server hands over: messages as they are, and how far a folder has been read."""
 
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Self
 
@@ -48,6 +49,19 @@ class RawMessage(msgspec.Struct, frozen=True):
     raw: bytes
     size: int  # bytes on the server
     is_partial: bool = False
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the journal has under a UID of a folder."""
+
+    entry: int
+    received_at: datetime  # INTERNALDATE
+    size: int
+    is_former: bool = False  # kept before the folder was read again: the UID may be another message's now
+
+
+Recall = Callable[[int, int], Mapping[int, Known]]
+"""What the journal has of a folder under a UIDVALIDITY, by UID, from one UID on."""
 
 
 class Batch(msgspec.Struct, frozen=True):

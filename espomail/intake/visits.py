@@ -11,8 +11,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from msgspec import Struct
 
@@ -22,7 +23,7 @@ from espomail.intake.after_import import Some, tell_server
 from espomail.intake.connect import Refused
 from espomail.intake.download import HeaderWillDo
 from espomail.intake.imap import Session, sign_in
-from espomail.intake.messages import Batch, Position
+from espomail.intake.messages import Batch, Known, Position
 from espomail.mail.parse import parse_headers
 from espomail.pipeline.filters import first_match, header_skips
 from espomail.sign_in.secret import secret_for
@@ -35,6 +36,8 @@ MOST_QUEUED: Final = 2  # events; a batch may have some megabytes
 IDLE_S: Final = 0.25  # nothing was brought for so long: servers keep us waiting
 PATIENCE_S: Final = 5  # for visits that go on when the time for all of them is over
 SHORTEST_VISIT_S: Final = 10  # what any mailbox may take, however many are waiting
+
+Answer = TypeVar("Answer")
 
 
 class Brought(Struct, frozen=True):
@@ -59,6 +62,16 @@ class Asked(Struct, frozen=True):
     answer: "queue.SimpleQueue[Sequence[Some]]"
 
 
+class Recalling(Struct, frozen=True):
+    """What does the journal have of a folder, from this UID on? `answer` must be put."""
+
+    mailbox: Mailbox
+    folder: str
+    uidvalidity: int
+    from_uid: int
+    answer: "queue.SimpleQueue[Mapping[int, Known]]"
+
+
 class Told(Struct, frozen=True):
     """The server was told this."""
 
@@ -72,7 +85,7 @@ class Left(Struct, frozen=True):
     trouble: EspomailError | None
 
 
-Event = Brought | FolderFailed | Asked | Told | Left
+Event = Brought | FolderFailed | Recalling | Asked | Told | Left
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -80,7 +93,6 @@ class Order(Struct, frozen=True, kw_only=True):
 
     config: Config
     positions: Mapping[tuple[str, str], Position]  # by mailbox and folder
-    known: Mapping[tuple[str, str], frozenset[int]]  # UIDs above the position that are kept already
     limit: int | None  # messages a mailbox, under its own portion
     now: datetime
     over_at: float  # no visit begins after this; those that go on end with the batch that they are at
@@ -242,7 +254,7 @@ class Visits:
                     limit=left,
                     max_size=mailbox.imap.max_size,
                     now=self._order.now,
-                    known=self._order.known.get((mailbox.key, folder), frozenset()),
+                    recall=partial(self._recall, mailbox, folder, session),
                     header_will_do=self._header_will_do(mailbox),
                 ):
                     left -= len(batch.messages)
@@ -253,6 +265,14 @@ class Visits:
                         break
             except Refused as trouble:
                 self._put(FolderFailed(mailbox, trouble))
+
+    def _recall(
+        self, mailbox: Mailbox, folder: str, session: Session, uidvalidity: int, from_uid: int
+    ) -> Mapping[int, Known]:
+        answer: queue.SimpleQueue[Mapping[int, Known]] = queue.SimpleQueue()
+        with session.at_rest():
+            self._put(Recalling(mailbox, folder, uidvalidity, from_uid, answer))
+            return self._wait_for(answer)
 
     def _header_will_do(self, mailbox: Mailbox) -> HeaderWillDo | None:
         """Whether a filter skips a mail by its header fields, so that the rest need not be fetched."""
@@ -282,7 +302,7 @@ class Visits:
                 continue
         raise _Stopped
 
-    def _wait_for(self, answer: "queue.SimpleQueue[Sequence[Some]]") -> Sequence[Some]:
+    def _wait_for(self, answer: "queue.SimpleQueue[Answer]") -> Answer:
         while not self._is_stopped.is_set():
             try:
                 return answer.get(timeout=IDLE_S)

@@ -124,7 +124,7 @@ class Mailbox(RuleBasedStateMachine):
 
     @rule(folder=folders)
     def server_gives_new_uids(self, folder: str) -> None:
-        maildir = self.dovecot.folder / "home" / self.user / "Maildir"
+        maildir = self.dovecot.mail_of(self.user)
         place = maildir if folder == "INBOX" else maildir / f".{folder}"
         for file in (place / "dovecot-uidlist", *place.glob("dovecot.index*")):
             with suppress(FileNotFoundError):

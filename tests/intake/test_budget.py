@@ -237,7 +237,6 @@ def test_visit_that_ends_while_it_is_given_up_is_not_told_as_too_slow(
     order = Order(
         config=config,
         positions={("m", "INBOX"): Position("INBOX", 7, 1)},
-        known={},
         limit=None,
         now=datetime.now(UTC),
         over_at=time.monotonic() + 1,

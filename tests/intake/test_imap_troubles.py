@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from espomail.errors import LoginRefused, ServerTrouble
 from espomail.intake import imap as imap_module
 from espomail.intake.connect import Refused
 from espomail.intake.imap import sign_in
-from espomail.intake.messages import Batch, Position, RawMessage
+from espomail.intake.messages import Batch, Known, Position, RawMessage
 from tests.servers.ports import HOST, unanswering
 from tests.servers.scripted_imap import DRIP, DROP, MESSAGE, SILENCE, ScriptedImap
 
@@ -69,6 +69,17 @@ def test_folder_without_anything_new_costs_three_commands(server):
     read = Position("INBOX", uidvalidity=7, last_uid=1, last_date=datetime(2026, 11, 24, tzinfo=UTC))
     assert fetched(server, position=read) == []
     assert [line.split()[1] for line in server.heard.splitlines()] == [b"LOGIN", b"STATUS", b"LOGOUT"]
+
+
+def test_new_mail_costs_seven_commands_and_the_last_known_one_is_looked_at_with_it(server):
+    hold_three(server)
+    server.answers("BODY", body(3) + DONE)
+    read = Position("INBOX", 7, 2, datetime(2026, 11, 24, 10, tzinfo=UTC), special_use="")
+    assert [message.uid for message in fetched(server, position=read)] == [3]
+    commands = [line.split()[1:5] for line in server.heard.splitlines() if b"CAPABILITY" not in line]
+    names = [b"LOGIN", b"STATUS", b"EXAMINE", b"UID", b"UID", b"UID", b"LOGOUT"]
+    assert [command[0] for command in commands] == names
+    assert commands[4][1:3] == [b"FETCH", b"2,3"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -173,7 +184,9 @@ def body(uid: int) -> bytes:
     return b"* %d FETCH (UID %d BODY[] {3}\r\nxyz)\r\n" % (uid, uid)
 
 
-def batches_until_refused(server: ScriptedImap, said: str, known: Container[int] = ()) -> list[Batch]:
+def batches_until_refused(
+    server: ScriptedImap, said: str, known: Mapping[int, Known] | None = None
+) -> list[Batch]:
     """The batches that come before the server's refusal is told."""
     batches: list[Batch] = []
     with sign_in(imap_of(server), PASSWORD, deadline=time.monotonic() + 5) as session:
@@ -183,7 +196,7 @@ def batches_until_refused(server: ScriptedImap, said: str, known: Container[int]
             limit=9,
             max_size=10**6,
             now=datetime.now(UTC),
-            known=known,
+            recall=lambda _uidvalidity, _from_uid: known or {},
         )
         with pytest.raises(Refused, match=said):
             batches.extend(new)
@@ -211,9 +224,10 @@ def test_message_that_is_withheld_is_asked_for_again_and_what_is_known_is_not(se
     hold_three(server)
     server.answers("ABOUT", ABOUT_THREE.splitlines(keepends=True)[1] + DONE)
     server.answers("BODY", DONE)
-    (batch,) = batches_until_refused(server, "does not give out the message with UID 2", known={1, 3})
+    known = {uid: Known(uid, datetime(2026, 11, 24, 10, tzinfo=UTC), 3) for uid in (1, 3)}
+    (batch,) = batches_until_refused(server, "does not give out the message with UID 2", known)
     assert batch.messages == []
-    assert [line.split()[3] for line in server.heard.splitlines() if b" FETCH " in line] == [b"2", b"2"]
+    assert [line.split()[3] for line in server.heard.splitlines() if b" FETCH " in line] == [b"3,2", b"2"]
 
 
 def test_folder_of_which_the_server_gives_nothing_is_told_as_a_whole(server):

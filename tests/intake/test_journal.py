@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from espomail.intake import journal
-from espomail.intake.messages import Position, RawMessage
+from espomail.intake.messages import Known, Position, RawMessage
 from espomail.store import write
 from espomail.store.changes import add, change
 from espomail.store.compression import decompress
@@ -129,10 +129,12 @@ def test_nothing_is_kept_of_a_transaction_that_is_not_committed(office):
         raise RuntimeError
 
 
-def test_what_is_kept_above_the_position_is_not_asked_for_again(office):
-    journal.keep("support", [message(office, 1)], Position("INBOX", 7, 1))
+def test_what_is_kept_is_known_from_a_uid_on_also_above_the_position(office):
+    journal.keep("support", [message(office, 1), message(office, 2)], Position("INBOX", 7, 1))
     journal.keep("support", [message(office, 3)], Position("INBOX", 7, 1))
-    assert journal.known_above_positions(["support"]) == {("support", "INBOX"): frozenset({3})}
+    known = journal.known("support", "INBOX", 7, from_uid=2)
+    assert known == {2: Known(2, office.now, 10), 3: Known(3, office.now, 10)}
+    assert journal.known("support", "INBOX", 8) == journal.known("sales", "INBOX", 7) == {}
 
 
 @pytest.mark.parametrize("how", ["reset", "set back"])
@@ -140,6 +142,8 @@ def test_uids_of_a_folder_that_is_read_again_may_be_other_messages_now(office, h
     journal.keep("support", [message(office, uid) for uid in (1, 2, 3)], Position("INBOX", 7, 3))
     if how == "reset":
         FolderPosition.delete().execute()
-    for last_uid in (1, 1):
-        journal.keep("support", [message(office, 1)], Position("INBOX", 7, last_uid))
-        assert journal.known_above_positions(["support"]) == {}
+    for _ in range(2):
+        journal.keep("support", [message(office, 1), message(office, 4)], Position("INBOX", 7, 1))
+        known = journal.known("support", "INBOX", 7)
+        assert {uid for uid, one in known.items() if one.is_former} == {1, 2, 3}
+        assert 4 in known

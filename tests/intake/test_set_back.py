@@ -1,13 +1,17 @@
 """A server that was set back to an older state gives new mail UIDs that have been read already."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from espomail import run
-from espomail.config.load import load
+from espomail.config.load import Loaded, load
 from espomail.report import FetchRequest, MailboxReport
 from espomail.store.connection import close_database, open_database
-from espomail.store.models import FolderPosition
+from espomail.store.models import Email, FolderPosition
+from tests.office import mail
+from tests.servers.mailboxes import PASSWORD, Mailboxes
 from tests.servers.ports import HOST
 from tests.servers.scripted_imap import ScriptedImap
 
@@ -16,16 +20,62 @@ mailboxes:
   support:
     kind: group
     address: support@example.com
-    imap: {{host: {host}, port: {port}, security: none, username: u, password: p, fetch_since: 2026-01-01}}
+    imap: {{host: {host}, port: {port}, security: none, username: {user}, password: {password},
+      fetch_since: 2026-01-01}}
 """
+NOW = datetime.now(UTC)
+ANOTHER = "is another message's than when it was read"
+
+
+def configured(folder: Path, port: int, user: str) -> Loaded:
+    file = folder / "config.yaml"
+    file.write_text(CONFIG.format(host=HOST, port=port, user=user, password=PASSWORD))
+    file.chmod(0o600)
+    return load(file)
+
+
+class Desk:
+    """A support mailbox on a server, and the program. What is written `days` from now arrives then."""
+
+    def __init__(self, mailboxes: Mailboxes, user: str, folder: Path) -> None:
+        mailboxes.add_user(user)
+        self.mailboxes = mailboxes
+        self.user = user
+        self.loaded = configured(folder, mailboxes.imap_port, user)
+
+    def receive(self, *subjects: str, days: float = 0) -> None:
+        raws = [mail(subject, message_id=f"<{subject}@c.example>") for subject in subjects]
+        self.mailboxes.deliver(self.user, *raws, at=NOW + timedelta(days=days))
+
+    def delete(self, uids: str) -> None:
+        client = self.mailboxes.client(self.user)
+        client.select()
+        client.uid("STORE", uids, "+FLAGS", r"(\Deleted)")
+        client.expunge()
+        client.logout()
+
+    def fetch(self, *, limit: int | None = None) -> str:
+        """One run; what it says went wrong."""
+        request = FetchRequest(mailboxes=("support",), limit=limit)
+        (report,) = run.fetch(self.loaded, request, clock=lambda: NOW).mailboxes
+        return report.error or ""
+
+    def here(self) -> list[str]:
+        """The subjects of all e-mails, in alphabetical order."""
+        open_database(self.loaded.config.database, now=NOW)
+        subjects = sorted(row.subject for row in Email.select())
+        close_database()
+        return subjects
+
+
+@pytest.fixture
+def desk(mailboxes: Mailboxes, user: str, tmp_path: Path) -> Desk:
+    return Desk(mailboxes, user, tmp_path)
 
 
 def test_its_mail_is_found_by_date_and_the_fault_is_said_once(tmp_path: Path):
     with ScriptedImap() as server:
-        file = tmp_path / "config.yaml"
-        file.write_text(CONFIG.format(host=HOST, port=server.port))
-        file.chmod(0o600)
-        loaded = load(file)
+        loaded = configured(tmp_path, server.port, "u")
         open_database(loaded.config.database, now=datetime.now(UTC))
         read_so_far = {"uidvalidity": 7, "last_uid": 100, "last_date": datetime(2026, 11, 24, tzinfo=UTC)}
         FolderPosition.create(mailbox="support", folder="INBOX", **read_so_far, special_use="")
@@ -39,3 +89,72 @@ def test_its_mail_is_found_by_date_and_the_fault_is_said_once(tmp_path: Path):
         assert "was set back to an older state" in (first.error or "")
         assert (second.ok, second.fetched) == (True, 0)
         assert b"SEARCH SINCE 23-Nov-2026" in server.heard
+
+
+def test_server_that_has_caught_up_between_two_runs_is_noticed(desk: Desk):
+    desk.receive("A", "B", days=-9)
+    desk.fetch()
+    copy = desk.mailboxes.back_up(desk.user)
+    desk.receive("C", "D", days=-8)
+    assert desk.fetch() == ""
+    desk.mailboxes.set_back(desk.user, copy)
+    desk.receive("E", "F", "G", days=-1)
+    assert f"UID 4 {ANOTHER}" in desk.fetch()
+    assert desk.here() == ["A", "B", "C", "D", "E", "F", "G"]
+    assert desk.fetch() == ""
+
+
+def test_server_that_has_just_caught_up_is_noticed_with_the_next_mail(desk: Desk):
+    copy = desk.mailboxes.back_up(desk.user)
+    desk.receive("A", "B", days=-9)
+    desk.fetch()
+    desk.mailboxes.set_back(desk.user, copy)
+    desk.receive("C", "D", days=-2)
+    desk.fetch()
+    desk.receive("E", days=-1)
+    assert f"UID 2 {ANOTHER}" in desk.fetch()
+    assert desk.here() == ["A", "B", "C", "D", "E"]
+
+
+def test_mail_that_people_have_deleted_since_hides_no_other(desk: Desk):
+    copy = desk.mailboxes.back_up(desk.user)
+    desk.receive("A", "B", "C", "D", days=-9)
+    desk.fetch()
+    desk.mailboxes.set_back(desk.user, copy)
+    desk.receive("E", "F", "G", "H", "I", days=-1)
+    desk.delete("2:4")
+    assert f"UID 1 {ANOTHER}" in desk.fetch()
+    assert desk.here() == ["A", "B", "C", "D", "E", "I"]
+
+
+def test_uid_that_nothing_is_known_of_is_another_messages_when_it_came_later_than_all_that_is(desk: Desk):
+    copy = desk.mailboxes.back_up(desk.user)
+    desk.receive("A", "B", "C", days=-9)
+    desk.delete("2:3")
+    desk.fetch()
+    desk.mailboxes.set_back(desk.user, copy)
+    desk.receive("D", "E", "F", "G", days=-1)
+    assert f"UID 3 {ANOTHER}" in desk.fetch()
+    assert desk.here() == ["A", "D", "E", "F", "G"]
+
+
+def test_old_mail_that_is_moved_to_a_server_that_has_caught_up_is_taken_in(desk: Desk):
+    copy = desk.mailboxes.back_up(desk.user)
+    desk.receive("A", days=-9)
+    desk.fetch()
+    desk.mailboxes.set_back(desk.user, copy)
+    desk.receive("B", days=-1)
+    desk.receive("Old", days=-20)
+    assert ANOTHER in desk.fetch()
+    assert desk.here() == ["A", "B", "Old"]
+
+
+def test_mail_from_before_fetch_since_is_no_other_than_was_read(desk: Desk):
+    desk.receive("Too old", days=-1000)
+    desk.fetch()
+    desk.receive("New", days=-1)
+    assert desk.fetch() == ""
+    desk.delete("2")
+    desk.receive("Newer", days=-1)
+    assert desk.fetch() == ""
+    assert desk.here() == ["New", "Newer"]

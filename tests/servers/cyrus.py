@@ -150,6 +150,9 @@ class Cyrus(Mailboxes):
         self._give_away(database)
         self._users.add(user)
 
+    def mail_of(self, user: str) -> Path:
+        return self.folder / "mail"
+
     def _give_away(self, *files: Path) -> None:
         cyrus = pwd.getpwnam("cyrus")
         for file in files:

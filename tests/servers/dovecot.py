@@ -150,10 +150,13 @@ class Dovecot(Mailboxes):
             raise ChildProcessError(f"Dovecot has ended: {log.read_text()[-2000:] if log.exists() else ''}")
         return is_listening(port)
 
+    def mail_of(self, user: str) -> Path:
+        return self.folder / "home" / user / "Maildir"
+
     def deliver_file(self, user: str, raw: bytes) -> None:
         """Put a message straight into the INBOX's Maildir: for what APPEND refuses, as no bytes at all."""
         self.messages(user)  # makes the Maildir
-        new = self.folder / "home" / user / "Maildir" / "new"
+        new = self.mail_of(user) / "new"
         file = new / f"{time.time_ns()}.M1P1.tests"
         file.write_bytes(raw)
         shutil.chown(file, "mail", "mail")

@@ -1,7 +1,10 @@
 """Mailboxes on a private IMAP server, whichever it is: what tests put into them, and find there."""
 
 import imaplib
+import shutil
 import socket
+import subprocess
+import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +21,7 @@ class Mailboxes:
     password = PASSWORD
     separator = "/"
     prefix = ""  # of the names of all folders but INBOX
+    folder: Path  # of all that the server keeps
     imap_port: int
     imaps_port: int
     ca_file: Path
@@ -28,6 +32,22 @@ class Mailboxes:
     def name(self, *path: str) -> str:
         """A folder's name as this server has it: `"Box"`, or the way to it, `"Box", "Sub"`."""
         return self.prefix + self.separator.join(path)
+
+    def mail_of(self, user: str) -> Path:
+        """Where the server keeps a user's mail, and maybe others'."""
+        raise NotImplementedError
+
+    def back_up(self, user: str) -> Path:
+        """A copy of a user's mail as it is now, with all that the server knows of it."""
+        self.messages(user)  # makes what is not there yet
+        copy = Path(tempfile.mkdtemp(prefix="backup-", dir=self.folder))
+        subprocess.run(["cp", "-a", f"{self.mail_of(user)}/.", copy], check=True)
+        return copy
+
+    def set_back(self, user: str, copy: Path) -> None:
+        """Put a copy in the place of a user's mail, as an administrator does after a crash."""
+        shutil.rmtree(self.mail_of(user))
+        subprocess.run(["cp", "-a", copy, self.mail_of(user)], check=True)
 
     def client(self, user: str) -> imaplib.IMAP4:
         """A signed-in connection, for what the methods below do not do."""
