@@ -2,16 +2,17 @@
 
 import heapq
 import itertools
+import queue
 import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from espomail.config.section import MASK
 from espomail.errors import ServerTrouble
@@ -22,6 +23,10 @@ LONGEST_SAID_CHARS: Final = 300
 _BYTES_OF_PYTHON = re.compile(r"""\[?\bb(['"])(.*?)\1\]?""", re.DOTALL)
 _OPENSSL = re.compile(r"\[\w+: \w+\] (.*) \(_ssl\.c:\d+\)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
+"""As `socket.getaddrinfo` gives it."""
 
 
 class Server(Protocol):
@@ -173,10 +178,36 @@ class Tls:
         return wrapped
 
 
+def addresses_of(host: str, port: int | None, time_s: float) -> Sequence[AddressInfo]:
+    """What the system knows of the host. Raises OSError, also when the time is over, or ValueError.
+
+    A look-up cannot be cut: one that takes too long is left to a thread of its own.
+    """
+    answers: queue.SimpleQueue[Sequence[AddressInfo] | Exception] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as trouble:
+            answers.put(trouble)
+
+    try:
+        threading.Thread(target=look_up, daemon=True).start()
+    except RuntimeError:  # the system lets no more threads begin
+        look_up()
+    try:
+        answer = answers.get(timeout=max(0.1, time_s))
+    except queue.Empty:
+        raise socket.gaierror(socket.EAI_AGAIN, "no name server answers in time") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
 def connected(host: str, port: int, time_s: float, watch: Watch) -> socket.socket:
     """A connection to one of the host's addresses, which share the time; it is watched. Raises OSError."""
     ends_at = time.monotonic() + time_s
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = addresses_of(host, port, time_s)
     trouble = OSError("the host has no address")
     for number, (family, kind, protocol, _, address) in enumerate(addresses):
         try:

@@ -1,6 +1,5 @@
 """What is looked at in the same way for IMAP and SMTP: name, connection, certificate, secret, sign-in."""
 
-import socket
 import ssl
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,7 +10,7 @@ from espomail.config.addresses import is_loopback
 from espomail.config.schema import Server
 from espomail.errors import LoginRefused, ServerTrouble, WrongConfiguration
 from espomail.operations.findings import Checkup
-from espomail.reach import clean
+from espomail.reach import SILENCE_S, addresses_of, clean
 from espomail.sign_in.secret import secret_for
 from espomail.sign_in.token import Token
 from espomail.sign_in.tokens import how_to_allow
@@ -75,7 +74,7 @@ def _check_name(checkup: Checkup, protocol: str, server: Server) -> bool:
     """Whether the host's name has addresses."""
     what = f"{protocol} name"
     try:
-        found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+        found = addresses_of(server.host, server.port, SILENCE_S)
     except (OSError, UnicodeError) as trouble:
         said = f"{server.host} is not known: {clean(trouble)}"
         advice = f"correct {server.place}.host, or look after this machine's DNS"

@@ -1,5 +1,7 @@
 """What the checks of a mailbox's servers say to answers that no sound server gives."""
 
+import socket
+import threading
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 
 from espomail.config.load import load
 from espomail.config.schema import AutoReply, Config, Imap, Mailbox, Smtp
-from espomail.operations import doctor
+from espomail.operations import doctor, server_checks
 from espomail.operations.doctor import check_installation
 from espomail.operations.findings import Finding
 from espomail.operations.mailbox_checks import check_mailbox
@@ -145,6 +147,15 @@ def test_smtp_server_that_turns_everybody_away_is_told_in_its_own_words(
         "error",
         f"{HOST}:{scripted_smtp.port}: the server said: 554 5.7.1 go away",
     )
+
+
+def test_name_server_that_does_not_answer_is_told(
+    scripted_imap: ScriptedImap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: threading.Event().wait())
+    monkeypatch.setattr(server_checks, "SILENCE_S", 0.1)
+    found = of_imap(scripted_imap)["IMAP name"]
+    assert (found.level, found.said) == ("error", f"{HOST} is not known: no name server answers in time")
 
 
 def test_smtp_login_is_refused_or_its_secret_missing(

@@ -3,6 +3,7 @@
 import base64
 import re
 import socket
+import threading
 import time
 from contextlib import suppress
 
@@ -164,6 +165,17 @@ def test_deadline_leaves_the_server_time_for_its_answer(scripted_smtp, monkeypat
         answer = courier.deliver("a@example.com", ["b@example.com"], RAW)
     assert answer == InDoubt("after the message, the server does not answer in time")
     assert time.monotonic() - began > 1
+
+
+def test_name_server_that_does_not_answer_is_given_up_in_time(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: threading.Event().wait())
+    began = time.monotonic()
+    with (
+        pytest.raises(ServerTrouble, match="is not known: no name server answers in time"),
+        open_courier(smtp(25, host="mail.example.com"), None, timeout_s=0.5),
+    ):
+        pass
+    assert time.monotonic() - began < 5
 
 
 def test_address_of_the_host_that_does_not_answer_leaves_time_for_the_others(scripted_smtp, monkeypatch):
