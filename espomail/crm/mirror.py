@@ -10,9 +10,8 @@ from typing import Any
 
 from espomail.store.changes import Add, Change, Key, Put, Remove, Row, Set
 from espomail.store.models import Table
-from espomail.store.write import columns_of
+from espomail.store.write import Names, columns_of, picker
 
-Names = tuple[str, ...]
 Indexes = Mapping[type[Table], tuple[Names, ...]]
 
 
@@ -21,38 +20,37 @@ class Mirrored:
 
     def __init__(self, model: type[Table], indexes: tuple[Names, ...]) -> None:
         columns = columns_of(model)
-        self.key_names = columns.key
+        self.key_of = columns.key_of
         self.defaults = columns.defaults
         self.rows: dict[Key, dict[str, Any]] = {}
         self.indexes: dict[Names, defaultdict[Key, set[Key]]] = {names: defaultdict(set) for names in indexes}
+        self._places = [(picker(names), index) for names, index in self.indexes.items()]
 
     def put(self, row: Row) -> None:
-        key = tuple([row[name] for name in self.key_names])
+        key = self.key_of(row)
         self.drop(key)
-        self.rows[key] = {**self.defaults, **row}
-        self._index(key)
+        self.rows[key] = known = {**self.defaults, **row}
+        self._index(key, known)
 
     def update(self, key: Key, values: Row) -> None:
         row = self.rows.get(key)
         if row is not None:
-            self._unindex(key)
+            self._unindex(key, row)
             row.update(values)
-            self._index(key)
+            self._index(key, row)
 
     def drop(self, key: Key) -> None:
-        if key in self.rows:
-            self._unindex(key)
-            del self.rows[key]
+        row = self.rows.pop(key, None)
+        if row is not None:
+            self._unindex(key, row)
 
-    def _index(self, key: Key) -> None:
-        row = self.rows[key]
-        for names, index in self.indexes.items():
-            index[tuple([row[name] for name in names])].add(key)
+    def _index(self, key: Key, row: Row) -> None:
+        for value_of, index in self._places:
+            index[value_of(row)].add(key)
 
-    def _unindex(self, key: Key) -> None:
-        row = self.rows[key]
-        for names, index in self.indexes.items():
-            index[tuple([row[name] for name in names])].discard(key)
+    def _unindex(self, key: Key, row: Row) -> None:
+        for value_of, index in self._places:
+            index[value_of(row)].discard(key)
 
 
 class Mirror:

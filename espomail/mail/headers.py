@@ -133,14 +133,17 @@ def _without_what_stands_before(raw: bytes, found: list[str]) -> bytes:
 
 
 def _cut(raw: bytes) -> tuple[bytes, bytes]:
+    """The header block and the body: what stands before the first blank line, and what behind it."""
     for blank_line in (b"\n", b"\r\n"):
         if raw.startswith(blank_line):
             return b"", raw[len(blank_line) :]
-    end = raw.find(b"\n\n")
-    end_crlf = raw.find(b"\n\r\n", 0, end if end >= 0 else len(raw))
-    if end_crlf >= 0:
-        return raw[: end_crlf + 1], raw[end_crlf + 3 :]
-    return (raw[: end + 1], raw[end + 2 :]) if end >= 0 else (raw, b"")
+    usual, other = b"\n\n", b"\n\r\n"
+    if raw.find(b"\r\n", 0, raw.find(b"\n") + 1) >= 0:
+        usual, other = other, usual  # the one that is found at once goes first
+    end = raw.find(usual)
+    if (sooner := raw.find(other, 0, end + 1 if end >= 0 else len(raw))) >= 0:
+        return raw[: sooner + 1], raw[sooner + len(other) :]
+    return (raw[: end + 1], raw[end + len(usual) :]) if end >= 0 else (raw, b"")
 
 
 def _mended(text: str, found: list[str]) -> tuple[list[Field], str]:

@@ -11,9 +11,7 @@ UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 def utc_text(moment: datetime) -> str:
     """A moment (aware) as it is stored and as machines read it: 2026-11-24T10:00:00Z, whole seconds."""
-    moment = moment.astimezone(UTC)
-    # strftime writes the year 1 as "1", which would not sort.
-    return f"{moment.year:04}-{moment:%m-%dT%H:%M:%SZ}"
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class UtcField(TextField):

@@ -39,7 +39,7 @@ def rows_in(
     unique = list(dict.fromkeys(values))
     others = "".join(f" AND {columns.quoted[name]} = {database.param}" for name in equal)
     others += "".join(f" AND {columns.quoted[name]} > {database.param}" for name in above)
-    bounds = columns.parameters(above, tuple(above))
+    bounds = columns.parameters([above], tuple(above))[0]
     found: list[dict[str, Any]] = []
     for start in range(0, len(unique), VALUES_PER_SELECT):
         some = unique[start : start + VALUES_PER_SELECT]
@@ -53,7 +53,7 @@ def rows_above(model: type[Table], column: str, bound: Any) -> list[dict[str, An
     """The rows whose column has a greater value. By field name."""
     columns = columns_of(model)
     where = f"{columns.quoted[column]} > {database.param}"
-    return _selected(columns, where, columns.parameters({column: bound}, (column,)))
+    return _selected(columns, where, columns.parameters([{column: bound}], (column,))[0])
 
 
 def _selected(columns: Columns, where: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:

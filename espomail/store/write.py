@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from peewee import BooleanField
@@ -13,6 +14,7 @@ from espomail.store.fields import JsonField, UtcField
 from espomail.store.models import TABLES, Table, database
 
 Statement = tuple[str, list[tuple[Any, ...]]]
+Names = tuple[str, ...]
 
 
 class Columns:
@@ -33,10 +35,21 @@ class Columns:
             if field.name in self.convert or isinstance(field, BooleanField)
         }
         self.key = tuple(field.name for field in model._meta.get_primary_keys())  # type: ignore[no-untyped-call]
+        self.key_of = picker(self.key)
 
-    def parameters(self, row: Row, names: tuple[str, ...]) -> tuple[Any, ...]:
-        convert = self.convert
-        return tuple(convert[name](row[name]) if name in convert else row[name] for name in names)
+    def parameters(self, rows: Iterable[Row], names: Names) -> list[tuple[Any, ...]]:
+        """These values of each row, as the database takes them."""
+        pick = picker(names)
+        converted = [(at, self.convert[name]) for at, name in enumerate(names) if name in self.convert]
+        if not converted:
+            return [pick(row) for row in rows]
+        parameters = []
+        for row in rows:
+            cells = list(pick(row))
+            for at, convert in converted:
+                cells[at] = convert(cells[at])
+            parameters.append(tuple(cells))
+        return parameters
 
     def row(self, cells: tuple[Any, ...]) -> dict[str, Any]:
         """A row of the database by field name, as `parameters` would take it."""
@@ -45,8 +58,12 @@ class Columns:
             row[name] = revive(row[name])
         return row
 
-    def key_of(self, row: Row) -> Key:
-        return tuple(row[name] for name in self.key)
+
+def picker(names: Names) -> Callable[[Row], Key]:
+    """A function that gives these values of a row, quickly."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: tuple([row[name] for name in names])
 
 
 @cache
@@ -99,7 +116,7 @@ def _inserts(model: type[Table], rows: dict[Key, dict[str, Any]]) -> Iterator[St
     if rows:
         columns = columns_of(model)
         _refuse_unknown(columns, rows.values())
-        yield _insert(columns), [columns.parameters(row, columns.names) for row in rows.values()]
+        yield _insert(columns), columns.parameters(rows.values(), columns.names)
 
 
 def _upserts(model: type[Table], rows: dict[Key, Row]) -> Iterator[Statement]:
@@ -115,7 +132,7 @@ def _upserts(model: type[Table], rows: dict[Key, Row]) -> Iterator[Statement]:
         complete = [{**columns.defaults, **row} for row in rows.values()]
         yield (
             f"{_insert(columns)} ON CONFLICT ({key}) DO {f'UPDATE SET {others}' if others else 'NOTHING'}",
-            [columns.parameters(row, columns.names) for row in complete],
+            columns.parameters(complete, columns.names),
         )
 
 
@@ -123,11 +140,12 @@ def _updates(model: type[Table], rows: dict[Key, dict[str, Any]]) -> Iterator[St
     if rows:
         columns = columns_of(model)
         _refuse_unknown(columns, rows.values())
-        by_names: defaultdict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
+        by_names: defaultdict[Names, dict[Key, Row]] = defaultdict(dict)
         for key, values in rows.items():
-            names = tuple(values)
-            by_names[names].append((*columns.parameters(values, names), *key))
-        for names, parameters in by_names.items():
+            by_names[tuple(values)][key] = values
+        for names, some in by_names.items():
+            cells = columns.parameters(some.values(), names)
+            parameters = [(*values, *key) for values, key in zip(cells, some, strict=True)]
             fields = ", ".join(f"{columns.quoted[name]} = {database.param}" for name in names)
             yield f"UPDATE {columns.table} SET {fields} WHERE {_by_key(columns)}", parameters
 
