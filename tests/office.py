@@ -76,6 +76,11 @@ def mail(
     return f"{head}\r\n{body}\r\n".encode()
 
 
+def header_alone(raw: bytes) -> bytes:
+    """What is taken of a mail that is over the size limit."""
+    return raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
 class Office:
     """One installation. `config` is YAML that is put after, or in the place of, the usual one."""
 

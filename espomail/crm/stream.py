@@ -13,6 +13,8 @@ from espomail.store.models import Email, Note
 from espomail.store.read import rows_of, tuples_of
 
 HIDDEN = "an e-mail that you may not read"
+PARTIAL = "only its header is here"
+TELL_OF_AN_EMAIL = ("email-received", "email-sent")
 
 
 class StreamEntry(Struct, frozen=True, kw_only=True):
@@ -33,14 +35,21 @@ class StreamEntry(Struct, frozen=True, kw_only=True):
 
 
 def stream_of(access: Access, ref: Ref) -> tuple[StreamEntry, ...]:
-    """The record's Stream; of e-mails that may not be read it tells only that there is one."""
+    """The record's Stream; of e-mails that may not be read it tells only that there is one.
+
+    Those of which there is only the header are marked here, not in the note: a whole copy may still come.
+    """
     query = Note.select().where(Note.parent_type == ref.kind, Note.parent_id == ref.id).order_by(Note.id)
     rows = rows_of(query)
     readable = readable_emails(access, {row["email"] for row in rows if row["email"] is not None})
+    partial = _partial_among(readable)
     entries: list[StreamEntry] = []
     for row in rows:
-        is_hidden = row["email"] is not None and row["email"] not in readable
-        shown = {**row, "email": None, "text": HIDDEN, "data": None} if is_hidden else row
+        shown = row
+        if row["email"] is not None and row["email"] not in readable:
+            shown = {**row, "email": None, "text": HIDDEN, "data": None}
+        elif row["email"] in partial and row["type"] in TELL_OF_AN_EMAIL:
+            shown = {**row, "text": f"{row['text']}; {PARTIAL}"}
         entries.append(StreamEntry(**{name: shown[name] for name in StreamEntry.__struct_fields__}))
     return tuple(entries)
 
@@ -50,5 +59,14 @@ def readable_emails(access: Access, ids: Collection[int]) -> Collection[int]:
     found: set[int] = set()
     for some in in_portions(ids):
         query = Email.select(Email.id).where(Email.id.in_(some), ~Email.is_deleted, access.emails())
+        found.update(number for (number,) in tuples_of(query))
+    return found
+
+
+def _partial_among(ids: Collection[int]) -> Collection[int]:
+    """Those of the e-mails of which only the header is here."""
+    found: set[int] = set()
+    for some in in_portions(ids):
+        query = Email.select(Email.id).where(Email.id.in_(some), Email.is_partial)
         found.update(number for (number,) in tuples_of(query))
     return found

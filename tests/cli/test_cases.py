@@ -9,7 +9,7 @@ from espomail.crm.access import SYSTEM, Access
 from espomail.store.changes import change
 from espomail.store.models import Case
 from tests.cli.conftest import OfficeWith, Program
-from tests.office import NOW, Office, mail
+from tests.office import NOW, Office, header_alone, mail
 
 THREAD = "<first@customer.example>"
 
@@ -148,6 +148,28 @@ def test_of_a_mail_that_may_not_be_read_the_stream_tells_only_that_it_is_there(
         None,
         "an e-mail that you may not read",
     )
+
+
+def test_case_tells_which_of_its_mails_are_there_in_part_until_they_are_whole(
+    office: Office, espomail: Program
+) -> None:
+    first, reply = mail("Scan", message_id=THREAD), mail("Re: Scan", In_Reply_To=THREAD, body="And this one.")
+    office.receive(header_alone(first), header_alone(reply), is_partial=True)
+
+    def told() -> tuple[list[str], str]:
+        case = espomail("case", "show", "1", "--json").json
+        received = [note["text"] for note in case["stream"] if note["type"] == "email-received"]
+        return received, case["description"].strip()
+
+    note = (
+        "[Only the header of this message was taken in, since it is larger than the max_size of its mailbox. "
+        "The message itself is still on its mail server.]"
+    )
+    assert told() == (["Scan; only its header is here", "Re: Scan; only its header is here"], note)
+    office.receive(reply)
+    assert told() == (["Scan; only its header is here", "Re: Scan"], note)
+    office.receive(first)
+    assert told() == (["Scan", "Re: Scan"], "Hello, it does not work.")
 
 
 def test_list_does_not_read_the_descriptions(desk: Office) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from espomail.store.changes import change
 from espomail.store.models import Case, Email, EmailText, InvalidAddress, Note, Notification, Outbox
-from tests.office import Office, mail
+from tests.office import Office, header_alone, mail
 from tests.pipeline.reports import exchange, gmail, postfix
 
 
@@ -118,10 +118,6 @@ def test_second_copy_of_a_bounce_is_noted_once(answered):
     raw = postfix(sent_id(answered))
     answered.receive(raw, raw)
     assert len(posts(answered)) == 1
-
-
-def header_alone(raw: bytes) -> bytes:
-    return raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
 
 
 @pytest.mark.parametrize("report", [postfix, exchange, gmail])
