@@ -17,11 +17,11 @@ import msgspec
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
 from espomail.intake.connect import Refused, connect, leave, told_as_trouble
-from espomail.intake.download import Download, HeaderWillDo, aware
+from espomail.intake.download import Download, HeaderWillDo
 from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Known, Position, RawMessage, Recall
 from espomail.intake.server_folders import has_folder, need_folder, server_folders
-from espomail.intake.set_back import SetBack, is_another
+from espomail.intake.set_back import SetBack, is_another, is_unread
 from espomail.reach import SILENCE_S, Watch, clean, watched
 from espomail.sign_in.token import Token
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
 FOLDERS_NAMED: Final = 20
+UIDS_PER_QUESTION: Final = 500  # within the 8000 bytes of a command line (RFC 7162 §4)
 LOOKED_BACK: Final = 1_000  # UIDs; the last message there must be the one that was read
-_NO_DATE: Final = datetime.fromtimestamp(0, UTC)
 
 
 class UidsChanged(Refused):
@@ -152,11 +152,10 @@ class Session:
             uidvalidity, uid_next = self._examine(folder)
             return uidvalidity, uid_next, self._found(["SINCE", since])
 
-    def dates_and_sizes(self, folder: str, uids: Sequence[int]) -> dict[int, tuple[datetime, int]]:
-        """INTERNALDATE (aware UTC) and size of these messages of the folder last read, by UID."""
+    def about(self, folder: str, uids: Sequence[int]) -> dict[int, "About"]:
+        """Flags, date and size of those of these messages that the folder last read has, by UID."""
         with told_as_trouble(f"{self._host}: folder {folder}"):
-            about = self._client.about(uids)
-        return {uid: (aware(one.internal_date or _NO_DATE), one.size) for uid, one in about.items()}
+            return self._about(uids)
 
     def messages(
         self, folder: str, uidvalidity: int, uids: Sequence[int], max_size: int, since: date
@@ -274,11 +273,17 @@ class Session:
         newest = max([_midnight(since), *(known[uid].received_at for uid in here)])
         last_read = max([*read[-1:], *here], default=0) if is_going_on else 0
         about = self._download.about_first(uids[:limit], besides=last_read)
-        if last_read in about and is_another(
-            about[last_read], known.get(last_read), begun.last_date, wanted_since=_midnight(since)
+        if last_read in about and (
+            is_another(about[last_read], known[last_read])
+            if last_read in known
+            else is_unread(about[last_read], begun.last_date, wanted_since=_midnight(since))
         ):
             raise SetBack(f"UID {last_read} is another message's than when it was read", above)
         return _Found(begun, since_day, uids, newest, about)
+
+    def _about(self, uids: Sequence[int]) -> dict[int, "About"]:
+        some = (uids[start : start + UIDS_PER_QUESTION] for start in range(0, len(uids), UIDS_PER_QUESTION))
+        return {uid: about for asked in some for uid, about in self._client.about(asked).items()}
 
     def _found(self, criteria: list[object], within: Sequence[int] | None = None) -> list[int]:
         """The UIDs that match, ascending."""

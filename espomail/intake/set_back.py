@@ -21,18 +21,19 @@ class SetBack(Exception):
         self.above = above
 
 
-def is_another(
-    about: "About", known: Known | None, read_until: datetime | None, *, wanted_since: datetime
-) -> bool:
-    """Whether the message under a UID that has been read is another one than then.
+def is_another(about: "About", known: Known) -> bool:
+    """Whether a message of the server is another one than the journal has under its UID: by INTERNALDATE.
 
-    So it is when its INTERNALDATE is another, or when nothing is known of it although it came after all that
-    has been read. The size does not count: some servers guess it, and guess better later.
+    The size does not count: some servers guess it, and guess better later.
     """
-    if about.internal_date is None:
+    return about.internal_date is not None and aware(about.internal_date) != known.received_at
+
+
+def is_unread(about: "About", read_until: datetime | None, *, wanted_since: datetime) -> bool:
+    """Whether a message that the journal does not have came after all that has been read.
+
+    By a day more than what is wanted, since a server's day need not be ours, and it leaves out older mail.
+    """
+    if about.internal_date is None or read_until is None:
         return False
-    received_at = aware(about.internal_date)
-    if known is not None:
-        return received_at != known.received_at
-    of_no_old_mail = wanted_since + A_DAY  # by any server's days
-    return read_until is not None and received_at > max(read_until, of_no_old_mail)
+    return aware(about.internal_date) > max(read_until, wanted_since + A_DAY)

@@ -1,15 +1,15 @@
 """Proving that no mail was lost: what the servers have, against what the journal says has become of it.
 
-Mail above a folder's position is not compared, since the next run takes it in. Mail that the journal knows by
-UIDs of before, which its server has replaced since, is recognised by its date and size.
+Mail above a folder's position is not compared, since the next run takes it in. A known UID is another
+message's by now where that has another date: its server was set back to an older state. Mail that the journal
+knows by a UID of before is recognised by its date and size.
 """
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
@@ -21,22 +21,27 @@ from espomail.crm.context import Context
 from espomail.errors import ServerTrouble, WrongConfiguration
 from espomail.intake import journal
 from espomail.intake.connect import Refused
+from espomail.intake.download import aware
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.left_over import settle_left_over
 from espomail.intake.lock import run_lock
 from espomail.intake.reader import Reader
+from espomail.intake.set_back import is_another
 from espomail.intake.settle import Pace, settle_kept
 from espomail.mail import templating
 from espomail.sign_in.secret import secret_for
 from espomail.store.connection import close_database, open_database
 from espomail.store.models import Journal
-from espomail.store.read import rows_of
+from espomail.store.read import tuples_of
+
+if TYPE_CHECKING:
+    from espomail.intake.wire import About
 
 NOT_TAKEN_IN: Final = "on the server, and was never taken in"
+UID_GIVEN_AGAIN: Final = "on the server under a UID that another message had, and was never taken in"
 NOT_DECIDED: Final = "kept, and not decided yet"
 
 LONGEST_SESSION_S: Final = 600
-MESSAGES_PER_QUESTION: Final = 400
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -119,9 +124,9 @@ class _Comparison:
         found = _Folder(mailbox, folder, session)
         fetched = 0
         for messages in session.messages(
-            folder, found.uidvalidity, found.missing, mailbox.imap.max_size, mailbox.imap.fetch_since
+            folder, found.uidvalidity, list(found.missing), mailbox.imap.max_size, mailbox.imap.fetch_since
         ):
-            kept = journal.keep(mailbox.key, messages, None)
+            kept = journal.keep(mailbox.key, messages, found.position)
             fetched += len(kept)
             for _ in settle_kept(kept, self.reader.start(kept)(), self.context, self.pace):
                 pass
@@ -134,10 +139,10 @@ class _Folder:
     def __init__(self, mailbox: Mailbox, folder: str, session: Session) -> None:
         self.position = journal.position_of(mailbox.key, folder)
         self.uidvalidity, self.uid_next, uids = session.uids_since(folder, mailbox.imap.fetch_since)
-        self.missing: list[int] = []
+        self.missing: dict[int, str] = {}
         if self.position.uidvalidity == self.uidvalidity:
             read = [uid for uid in uids if uid <= self.position.last_uid]
-            self.missing = _missing(mailbox.key, folder, self.uidvalidity, read, session)
+            self.missing = _missing(mailbox.key, folder, self.uidvalidity, session.about(folder, read))
 
     @property
     def is_set_back(self) -> bool:
@@ -150,8 +155,8 @@ def _differences(mailbox: Mailbox, folder: str, session: Session) -> Iterator[Di
     if found.is_set_back:
         what = f"read up to UID {found.position.last_uid}, but the server's next UID is {found.uid_next}"
         yield Difference(mailbox=mailbox.key, folder=folder, uid=None, what=what)
-    for uid in found.missing:
-        yield Difference(mailbox=mailbox.key, folder=folder, uid=uid, what=NOT_TAKEN_IN)
+    for uid, what in found.missing.items():
+        yield Difference(mailbox=mailbox.key, folder=folder, uid=uid, what=what)
 
 
 def _undecided(mailbox: Mailbox) -> Iterator[Difference]:
@@ -162,27 +167,23 @@ def _undecided(mailbox: Mailbox) -> Iterator[Difference]:
         yield Difference(mailbox=mailbox.key, folder=row.folder, uid=row.uid, what=NOT_DECIDED)
 
 
-def _missing(mailbox: str, folder: str, uidvalidity: int, uids: Sequence[int], session: Session) -> list[int]:
-    """Those of which the journal says nothing."""
-    here = (Journal.mailbox == mailbox, Journal.folder == folder)
-    with_these = Journal.select(Journal.uid).where(*here, Journal.uidvalidity == uidvalidity)
-    known = {row["uid"] for row in rows_of(with_these)}
-    missing = [uid for uid in uids if uid not in known]
+def _missing(mailbox: str, folder: str, uidvalidity: int, there: Mapping[int, "About"]) -> dict[int, str]:
+    """What is there and without an outcome, by UID: what is to be said of it."""
+    known = journal.known(mailbox, folder, uidvalidity)
+    others = {uid for uid, about in there.items() if uid in known and is_another(about, known[uid])}
+    is_former = (Journal.uidvalidity != uidvalidity) | (Journal.uid < 0)
     former = Journal.select(Journal.received_at, Journal.size).where(
-        *here, Journal.uidvalidity != uidvalidity
+        Journal.mailbox == mailbox, Journal.folder == folder, is_former
     )
-    if not missing:
-        return []
-    by_date_and_size = Counter((row["received_at"], row["size"]) for row in rows_of(former))
-    unknown = []
-    remaining = iter(missing)
-    while some := list(islice(remaining, MESSAGES_PER_QUESTION)):
-        dates_and_sizes = session.dates_and_sizes(folder, some)
-        for uid in some:
-            if uid not in dates_and_sizes:
-                continue  # deleted meanwhile
-            if by_date_and_size[dates_and_sizes[uid]] > 0:
-                by_date_and_size[dates_and_sizes[uid]] -= 1
-            else:
-                unknown.append(uid)
-    return unknown
+    by_date_and_size = Counter(tuples_of(former))
+    by_date_and_size.update((known[uid].received_at, known[uid].size) for uid in others)
+    missing = {}
+    for uid, about in there.items():
+        if uid in known and uid not in others:
+            continue
+        date_and_size = (about.internal_date and aware(about.internal_date), about.size)
+        if by_date_and_size[date_and_size] > 0:
+            by_date_and_size[date_and_size] -= 1
+        else:
+            missing[uid] = UID_GIVEN_AGAIN if uid in others else NOT_TAKEN_IN
+    return missing

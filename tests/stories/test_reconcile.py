@@ -1,5 +1,7 @@
 """Proving that every message of a server has its outcome."""
 
+from datetime import timedelta
+
 import pytest
 
 from espomail.store.connection import close_database, open_database, writing
@@ -9,6 +11,7 @@ from tests.servers.ports import free_port
 from tests.stories.conftest import Desk
 
 NEVER = "on the server, and was never taken in"
+GIVEN_AGAIN = "on the server under a UID that another message had, and was never taken in"
 
 
 def differences(desk: Desk, *words: str) -> list[tuple[str, str, int | None, str]]:
@@ -101,6 +104,32 @@ def test_server_that_was_set_back_is_told(read: Desk):
     missing, set_back = sorted(differences(read), key=lambda one: one[2] is None)
     assert missing == ("support", "INBOX", 4, NEVER)
     assert set_back == ("support", "INBOX", None, "read up to UID 100, but the server's next UID is 5")
+
+
+def test_mail_under_uids_that_a_server_set_back_has_given_out_again_is_listed_and_fetched(desk: Desk):
+    copy = desk.mailboxes.back_up(desk.address)
+    desk.mailboxes.deliver(desk.address, mail("One"), mail("Two"), at=NOW)
+    desk.espomail.ok("fetch", "--no-send")
+    desk.mailboxes.set_back(desk.address, copy)
+    desk.mailboxes.deliver(desk.address, mail("Six"), mail("Ten"), at=NOW + timedelta(hours=1))
+    assert differences(desk) == [("support", "INBOX", 1, GIVEN_AGAIN), ("support", "INBOX", 2, GIVEN_AGAIN)]
+    ended = desk.espomail.run("reconcile", "--fetch-missing")
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (0, "", "fetched what was missing: 2\n")
+    subjects = {email["subject"] for email in desk.espomail.json("email", "list")}
+    assert subjects >= {"One", "Two", "Six", "Ten"}
+    desk.mailboxes.deliver(desk.address, mail("New"))
+    desk.espomail.ok("fetch", "--no-send")
+
+
+def test_mail_that_a_server_set_back_has_got_back_under_other_uids_is_recognised(desk: Desk):
+    copy = desk.mailboxes.back_up(desk.address)
+    hours = [NOW + timedelta(hours=hour) for hour in range(3)]
+    mails = [(at, mail(f"At {at.hour}")) for at in hours]
+    desk.mailboxes.deliver_dated(desk.address, mails)
+    desk.espomail.ok("fetch", "--no-send")
+    desk.mailboxes.set_back(desk.address, copy)
+    desk.mailboxes.deliver_dated(desk.address, reversed(mails))
+    assert desk.espomail.ok("reconcile") == ""
 
 
 def test_mailbox_that_cannot_be_reached_is_told(read: Desk):
