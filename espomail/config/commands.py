@@ -1,6 +1,5 @@
 """Runs a program that prints a secret: no shell, no terminal, no prompt, and an end to waiting."""
 
-import atexit
 import contextlib
 import os
 import selectors
@@ -14,6 +13,7 @@ LONGEST_OUTPUT_BYTES: Final = 64 * 1024  # OAuth2 tokens run to some kilobytes
 LONGEST_COMPLAINT_BYTES: Final = 64 * 1024  # of more the rest is not kept
 READ_BYTES: Final = 16 * 1024
 LAST_READS: Final = 2 * LONGEST_OUTPUT_BYTES // READ_BYTES
+GUARD: Final = 'read -r group && ! read -r _ && kill -s KILL -- "-$group"'  # nobody writes a second line
 LOOKS_AGAIN_S: Final = 0.05  # whether the program has ended, where something it started keeps its pipes
 
 
@@ -31,12 +31,27 @@ def output_of(command: Sequence[str], *, environ: Mapping[str, str], timeout_s: 
     """What the program wrote to stdout and stderr until it ended. Raises CommandFailed.
 
     It runs in a session of its own: without a controlling terminal nothing can prompt, and a time-out ends
-    the program with everything that it started, as does the end of ours by Ctrl-C or in good order. A daemon
+    the program with everything that it started, as does the end of ours, whatever brings it about. A daemon
     that it leaves behind, such as an agent, lives on.
     """
     program = command[0]
+    with _Guard(program) as guard:
+        process = _started(command, environ)
+        with _Heard(process) as heard:
+            guard.watch_over(process.pid)
+            trouble = heard.listen(timeout_s)
+    output, complaint = bytes(heard.output), bytes(heard.complaint)
+    if trouble is None and process.returncode != 0:
+        trouble = _told(process.returncode)
+    if trouble is not None:
+        raise CommandFailed(f"{program} {trouble}", output, complaint)
+    return output, complaint
+
+
+def _started(command: Sequence[str], environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    program = command[0]
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -48,27 +63,45 @@ def output_of(command: Sequence[str], *, environ: Mapping[str, str], timeout_s: 
         where = "" if "/" in program else " on the PATH (cron's is short: write the whole path)"
         raise CommandFailed(f"there is no program {program}{where}") from None
     except OSError as error:
-        raise CommandFailed(f"{program} cannot be started: {error.strerror}") from None
+        raise _no_start(program, error) from None
     except ValueError:  # what no program can be given
         raise CommandFailed(f"{program} cannot be started: an argument holds a NUL") from None
-    with _Heard(process) as heard:
-        trouble = heard.listen(timeout_s)
-    output, complaint = bytes(heard.output), bytes(heard.complaint)
-    if trouble is None and process.returncode != 0:
-        trouble = _told(process.returncode)
-    if trouble is not None:
-        raise CommandFailed(f"{program} {trouble}", output, complaint)
-    return output, complaint
 
 
-_going_on: "set[subprocess.Popen[bytes]]" = set()
+def _no_start(program: str, error: OSError) -> CommandFailed:
+    return CommandFailed(f"{program} cannot be started: {error.strerror}")
 
 
-@atexit.register
-def _end_all() -> None:
-    """The threads that wait for programs are daemons: they end with us, and can end nothing any more."""
-    for process in tuple(_going_on):
-        _end(process)
+class _Guard:
+    """A process that outlives ours, and ends a program with its process group once ours has ended.
+
+    We could not do so ourselves: SIGKILL leaves no time to, and SIGTERM none but between two steps of Python.
+    """
+
+    def __init__(self, program: str) -> None:
+        """Raises CommandFailed."""
+        try:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", GUARD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # what is sent to our process group must not end it
+            )
+        except OSError as error:
+            raise _no_start(program, error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def watch_over(self, group: int) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.write(b"%d\n" % group)
+            self._process.stdin.flush()
 
 
 class _Heard:
@@ -84,12 +117,10 @@ class _Heard:
             self._selector.register(pipe, selectors.EVENT_READ, kept)
 
     def __enter__(self) -> Self:
-        _going_on.add(self._process)
         return self
 
     def __exit__(self, *_: object) -> None:
         _end(self._process)
-        _going_on.discard(self._process)
         self._selector.close()
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:

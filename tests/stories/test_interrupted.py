@@ -69,10 +69,17 @@ def faulty(tmp_path: Path) -> Espomail:
     return espomail
 
 
-def test_program_that_prints_a_password_ends_with_ctrl_c(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL)],
+    ids=["INT", "TERM", "KILL"],
+)
+def test_program_that_prints_a_password_ends_with_ours_and_so_does_what_it_started(
+    tmp_path: Path, number: signal.Signals, code: int
+):
     espomail = Espomail(tmp_path)
     with socket.create_server((HOST, 0)) as server:
-        command = ["sh", "-c", "echo $$ > started; exec sleep 60"]
+        command = ["sh", "-c", "sleep 60 & echo $$ $! > started; wait"]
         config = CONFIG.replace("password: p", f"password_command: {json.dumps(command)}")
         espomail.configure(re.sub(r"port: \d+", f"port: {server.getsockname()[1]}", config))
         run = subprocess.Popen(
@@ -80,10 +87,11 @@ def test_program_that_prints_a_password_ends_with_ctrl_c(tmp_path: Path):
         )
         started = tmp_path / "started"
         wait_until(lambda: started.exists() and started.read_text().endswith("\n"), "the program starts")
-        run.send_signal(signal.SIGINT)
-        assert run.wait(20) == 130
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(started.read_text()), 0)
+        run.send_signal(number)
+        assert run.wait(20) == code
+    theirs = [Path("/proc", pid) for pid in started.read_text().split()]
+    assert len(theirs) == 2
+    wait_until(lambda: not any(one.exists() for one in theirs), "the end of the programs")
 
 
 def keep(espomail: Espomail, *subjects: str) -> None:
