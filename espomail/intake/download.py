@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from espomail.intake.wire import About, Client
 
 FIRST_BATCH: Final = 25  # messages; each batch may hold twice as many as the one before
+UIDS_PER_QUESTION: Final = 500  # within the 8000 bytes of a command line (RFC 7162 §4)
 LARGEST_BATCH: Final = 60  # so that reading and deciding soon have something to do, and memory little to hold
 HEADER_FIRST_BYTES: Final = 64 * 1024  # of larger messages the header is asked for first, if that may do
 BYTES_PER_BATCH: Final = 4 * 1024**2
@@ -38,6 +39,11 @@ class Download:
         self.cut_at = cut_at
         self._bytes_per_s = float(SLOWEST_BYTES_PER_S)
         self.refusal = ""  # what the server said when it last refused one message
+
+    def about(self, uids: Sequence[int]) -> dict[int, "About"]:
+        """Flags, date and size of those of these messages that are there and are given out."""
+        some = (uids[start : start + UIDS_PER_QUESTION] for start in range(0, len(uids), UIDS_PER_QUESTION))
+        return {uid: one for asked in some for uid, one in self._asked(self._client.about, asked).items()}
 
     def about_first(self, uids: Sequence[int], besides: int) -> dict[int, "About"]:
         """Flags, date and size of the first of these messages, as `parts` takes it; of another one, too.

@@ -21,7 +21,7 @@ from espomail.intake.download import Download, HeaderWillDo
 from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Known, Position, RawMessage, Recall
 from espomail.intake.server_folders import has_folder, need_folder, server_folders
-from espomail.intake.set_back import SetBack, is_another, is_unread
+from espomail.intake.set_back import SetBack, is_another, is_the_same, is_unread
 from espomail.reach import SILENCE_S, Watch, clean, watched
 from espomail.sign_in.token import Token
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
 FOLDERS_NAMED: Final = 20
-UIDS_PER_QUESTION: Final = 500  # within the 8000 bytes of a command line (RFC 7162 §4)
 LOOKED_BACK: Final = 1_000  # UIDs; the last message there must be the one that was read
 
 
@@ -155,7 +154,7 @@ class Session:
     def about(self, folder: str, uids: Sequence[int]) -> dict[int, "About"]:
         """Flags, date and size of those of these messages that the folder last read has, by UID."""
         with told_as_trouble(f"{self._host}: folder {folder}"):
-            return self._about(uids)
+            return self._download.about(uids)
 
     def messages(
         self, folder: str, uidvalidity: int, uids: Sequence[int], max_size: int, since: date
@@ -268,10 +267,11 @@ class Session:
         found = sorted({*self._found(criteria), *besides})
         read, above = _split(found, begun.last_uid)
         known = recall(uidvalidity, min([*read[-1:], *above])) if found else {}
-        here = {uid for uid in above if uid in known and is_going_on and not known[uid].is_former}
+        sure = {uid for uid in above if uid in known and is_going_on and not known[uid].is_former}
+        last_read = max([*read[-1:], *sure], default=0) if is_going_on else 0
+        here = sure | self._unchanged({uid: known[uid] for uid in above if uid in known and uid not in sure})
         uids = [uid for uid in above if uid not in here]
         newest = max([_midnight(since), *(known[uid].received_at for uid in here)])
-        last_read = max([*read[-1:], *here], default=0) if is_going_on else 0
         about = self._download.about_first(uids[:limit], besides=last_read)
         if last_read in about and (
             is_another(about[last_read], known[last_read])
@@ -281,9 +281,10 @@ class Session:
             raise SetBack(f"UID {last_read} is another message's than when it was read", above)
         return _Found(begun, since_day, uids, newest, about)
 
-    def _about(self, uids: Sequence[int]) -> dict[int, "About"]:
-        some = (uids[start : start + UIDS_PER_QUESTION] for start in range(0, len(uids), UIDS_PER_QUESTION))
-        return {uid: about for asked in some for uid, about in self._client.about(asked).items()}
+    def _unchanged(self, known: Mapping[int, Known]) -> set[int]:
+        """Those that still are the messages that the journal has under their UIDs."""
+        about = self._download.about(list(known))
+        return {uid for uid, one in known.items() if uid in about and is_the_same(about[uid], one)}
 
     def _found(self, criteria: list[object], within: Sequence[int] | None = None) -> list[int]:
         """The UIDs that match, ascending."""

@@ -29,6 +29,11 @@ def is_another(about: "About", known: Known) -> bool:
     return about.internal_date is not None and aware(about.internal_date) != known.received_at
 
 
+def is_the_same(about: "About", known: Known) -> bool:
+    """Whether a message of the server is so surely the one of the journal that it need not be fetched."""
+    return not is_another(about, known) and about.internal_date is not None and about.size == known.size
+
+
 def is_unread(about: "About", read_until: datetime | None, *, wanted_since: datetime) -> bool:
     """Whether a message that the journal does not have came after all that has been read.
 

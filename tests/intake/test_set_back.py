@@ -158,3 +158,52 @@ def test_mail_from_before_fetch_since_is_no_other_than_was_read(desk: Desk):
     desk.receive("Newer", days=-1)
     assert desk.fetch() == ""
     assert desk.here() == ["New", "Newer"]
+
+
+def holds(server: ScriptedImap, uid_next: int, november: dict[int, int], *, withheld: int = 0) -> None:
+    """Let the server have messages, each with its day of November, and give out all but one of them."""
+    given = {uid: day for uid, day in november.items() if uid != withheld}
+    about = "".join(
+        f'* {uid} FETCH (UID {uid} FLAGS () INTERNALDATE "{day}-Nov-2026 10:00:00 +0000" RFC822.SIZE 3)\r\n'
+        for uid, day in given.items()
+    )
+    bodies = "".join(f"* {uid} FETCH (UID {uid} BODY[] {{3}}\r\nxyz)\r\n" for uid in given)
+    state = f"[UIDVALIDITY 7] x\r\n* OK [UIDNEXT {uid_next}] x\r\n"
+    for stage, answer in {
+        "STATUS": f'* STATUS "INBOX" (UIDVALIDITY 7 UIDNEXT {uid_next})\r\n',
+        "EXAMINE": f"* OK {state}",
+        "SEARCH": f"* SEARCH {' '.join(map(str, november))}\r\n",
+        "ABOUT": about,
+        "BODY": bodies,
+    }.items():
+        server.answers(stage, f"{answer}{{tag}} OK done\r\n".encode())
+
+
+def test_message_that_is_withheld_below_a_portion_of_known_mail_keeps_no_new_mail_back(tmp_path: Path):
+    with ScriptedImap() as server:
+        loaded = configured(tmp_path, server.port, "u")
+
+        def fetch() -> MailboxReport:
+            return run.fetch(loaded, FetchRequest(mailboxes=("support",), limit=2)).mailboxes[0]
+
+        read = {1: 10, 2: 10, 3: 10, 4: 10}
+        holds(server, 5, read)
+        assert [fetch().fetched for _ in range(3)] == [2, 2, 0]
+        holds(server, 7, {**read, 4: 12, 5: 12, 6: 12}, withheld=1)
+        for new in (1, 1, 1, 0):
+            report = fetch()
+            assert "does not give out the message with UID 1" in (report.error or "")
+            assert report.fetched == new
+        holds(server, 7, {**read, 4: 12, 5: 12, 6: 12})
+        assert [fetch().error for _ in range(2)] == [None, None]
+
+
+def test_known_mail_of_a_folder_that_is_read_again_is_not_downloaded(desk: Desk):
+    desk.receive("A", "B", days=-9)
+    copy = desk.mailboxes.back_up(desk.user)
+    desk.receive("C", days=-9)
+    desk.fetch()
+    desk.mailboxes.set_back(desk.user, copy)
+    desk.receive("D", "E", days=-1)
+    assert ANOTHER in desk.fetch(limit=2)
+    assert desk.here() == ["A", "B", "C", "D", "E"]
