@@ -47,6 +47,7 @@ mailboxes:
 """
 
 READ, DONE = ("INBOX", "Box"), "Done"
+NOBODY = free_port()  # where no server listens
 LATER = timedelta(hours=1)  # no mailbox waits for so long after failures
 
 MOMENTS: list[tuple[Step, int]] = [*(("commit", moment) for moment in range(1, 9)), ("tell", 1), ("tell", 2)]
@@ -160,7 +161,7 @@ class Mailbox(RuleBasedStateMachine):
 
     @rule()
     def run_meets_no_server(self) -> None:
-        self.configure(port=free_port())
+        self.configure(port=NOBODY)
         request = FetchRequest(mailboxes=("support",))
         (report,) = run.fetch(load(self.program.config), request).mailboxes
         assert not report.ok

@@ -1,6 +1,5 @@
 """Loopback ports for private servers, and waiting for a condition instead of for a time."""
 
-import random
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -10,19 +9,18 @@ from typing import TypeVar
 T = TypeVar("T")
 HOST = "127.0.0.1"
 
-# Below those that the kernel gives to clients, which could take one before its server does.
-_PORTS = range(15000, 32000)
-_given: set[int] = set()
+_kept: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A port that nothing listens on, and that this process has not given before."""
-    while True:
-        port = random.SystemRandom().choice(_PORTS)
-        if port in _given or is_listening(port):
-            continue
-        _given.add(port)
-        return port
+    """A port that nothing listens on, kept until this process ends: only a server that is told of it takes it."""
+    keeper = socket.socket()
+    keeper.bind((HOST, 0))
+    # The kernel gives it to nobody who asks for any port; who names it, and sets the same, may listen there.
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _kept.append(keeper)
+    port: int = keeper.getsockname()[1]
+    return port
 
 
 def wait_until(condition: Callable[[], T], what: str, timeout_s: float = 30) -> T:
