@@ -39,6 +39,7 @@ unixhierarchysep: no
 altnamespace: no
 autocreate_users: anyone
 autocreate_quota: 0
+admins: admin
 """
 
 SERVICES = """
@@ -149,6 +150,10 @@ class Cyrus(Mailboxes):
         )
         self._give_away(database)
         self._users.add(user)
+
+    def set_rights(self, user: str, rights: str) -> None:
+        """What a user may do with the own INBOX (RFC 4314): `lr` is to read it, `i` to put mail into it."""
+        self.command("admin", "setacl", f"user.{user}", user, rights)
 
     def mail_of(self, user: str) -> Path:
         return self.folder / "mail"
