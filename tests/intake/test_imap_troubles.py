@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -52,8 +52,9 @@ def fetched(
     secret: str = PASSWORD,
     position: Position = START,
     max_size: int = 10**6,
+    security: Literal["none", "starttls"] = "none",
 ) -> list[RawMessage]:
-    imap = imap_of(server)
+    imap = msgspec.structs.replace(imap_of(server), security=security)
     with sign_in(imap, secret, deadline=time.monotonic() + patience_s) as session:
         batches = session.new_messages(
             position, since=imap.fetch_since, limit=9, max_size=max_size, now=datetime.now(UTC)
@@ -346,6 +347,24 @@ def test_password_is_not_sent_in_clear_text_to_a_server_that_forbids_it(server):
     assert not trouble.value.is_temporary
     assert b"secret" not in server.heard
     assert b"AUTHENTICATE" not in server.heard
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"* CAPABILITY IMAP4rev1\r\n{tag} OK done\r\n", "offers no STARTTLS"),
+        (b"* CAPABILITY IMAP4rev1 STARTTLS\r\n{tag} OK done\r\n", "STARTTLS"),
+    ],
+    ids=["hidden", "refused"],
+)
+def test_nothing_is_sent_in_clear_text_where_somebody_takes_starttls_away(server, said, told):
+    server.answers("GREETING", b"* OK ready\r\n")
+    server.answers("CAPABILITY", said)
+    with pytest.raises(ServerTrouble, match=told):
+        fetched(server, security="starttls")
+    assert b"LOGIN" not in server.heard
+    assert b"AUTHENTICATE" not in server.heard
+    assert b"secret" not in server.heard
 
 
 def test_password_that_the_server_has_no_way_to_take_is_told_and_not_shown(server):
