@@ -25,6 +25,7 @@ from espomail.store.models import (
     EmailMailbox,
     EmailReference,
     EmailTeam,
+    EmailText,
     EmailUser,
     Follower,
     InvalidAddress,
@@ -48,6 +49,7 @@ INDEXES: Indexes = {
     Case: (),
     Email: (("message_id_key",), ("parent_type", "parent_id"), ("from_address",)),
     EmailReference: (("message_id_key",),),
+    EmailText: (),
     EmailUser: (("email",),),
     EmailTeam: (("email",),),
     EmailMailbox: (("email",),),
@@ -130,6 +132,11 @@ class Desk:
         return [
             email for one in references if (email := self.email(one["email"])) and not email["is_deleted"]
         ]
+
+    def trace_of(self, email_id: int) -> list[list[str]]:
+        """What was decided about a partial e-mail, rule by rule."""
+        text = self._mirror.get(EmailText, email_id)
+        return [] if text is None else text["trace"]
 
     def entries_with(self, raw_id: int) -> list[int]:
         """The journal's entries that hold on to these bytes."""

@@ -25,6 +25,7 @@ from espomail.store.models import (
     EmailMailbox,
     EmailReference,
     EmailTeam,
+    EmailText,
     EmailUser,
     Follower,
     InvalidAddress,
@@ -64,7 +65,7 @@ class Loading:
         self.load_companions_of_emails()
         self.load_companions_of_records()
         self.load_in(EmailAddress, "email", self.speaking)
-        self.load_entries()
+        self.load_partial_ones()
         self.load_in(DistributionTurn, "mailbox", {arrival.mailbox.key for arrival in self.arrivals})
         self.load_in(
             InvalidAddress, "address", {arrival.sender_address for arrival in self.arrivals} - {None}
@@ -108,12 +109,13 @@ class Loading:
         self.load_emails("message_id_key", signed)
         self.let_speak(signed)
 
-    def load_entries(self) -> None:
-        """The journal's entries of mails that are partial, to be let go of when a whole copy comes."""
+    def load_partial_ones(self) -> None:
+        """Of mails that are partial what a whole copy changes: the journal's entries, the trace."""
         own = [{"id": arrival.journal_id, "raw_message": arrival.raw_id} for arrival in self.arrivals]
         self.mirror.learn_rows(Journal, own)
-        partial = [email["raw_message"] for email in self.emails.values() if email["is_partial"]]
-        self.load_in(Journal, "raw_message", partial)
+        partial = [email for email in self.emails.values() if email["is_partial"]]
+        self.load_in(Journal, "raw_message", [email["raw_message"] for email in partial])
+        self.load_in(EmailText, "email", [email["id"] for email in partial])
 
     def let_speak(self, message_id_keys: Collection[str]) -> None:
         self.speaking |= {

@@ -72,8 +72,9 @@ def decide(arrival: Arrival, desk: Desk) -> Outcome:
             break
     result: Result = decisions[-1].ends or ("duplicate" if way.stored is not None else "imported")
     email_id = way.email_id if result in {"imported", "duplicate"} and way.email_id else None
-    if result == "imported":
-        trace = [[decision.rule, decision.because] for decision in decisions]
+    if _is_kept(way, result):
+        before = desk.trace_of(way.email_id) if way.is_completing else []
+        trace = [*before, *([decision.rule, decision.because] for decision in decisions)]
         changes += (change(EmailText, way.email_id, trace=trace),)
     return Outcome(
         arrival=arrival,
@@ -89,9 +90,9 @@ def decide(arrival: Arrival, desk: Desk) -> Outcome:
 
 
 def _journal_changes(way: Way, result: Result, last: Decision, email_id: int | None, desk: Desk) -> Changes:
-    """The outcome in the journal. Only the bytes that are an e-mail's now are kept there."""
+    """The outcome in the journal. Bytes that are no e-mail's are not kept there."""
     arrival = way.arrival
-    is_kept = result == "imported" or (result == "duplicate" and way.is_completing)
+    is_kept = _is_kept(way, result)
     outcome = change(
         Journal,
         arrival.journal_id,
@@ -108,3 +109,8 @@ def _journal_changes(way: Way, result: Result, last: Decision, email_id: int | N
     if result != "skipped" and is_for_the_server:
         changes += (add(AfterImport, journal=arrival.journal_id, mailbox=arrival.mailbox.key),)
     return changes
+
+
+def _is_kept(way: Way, result: Result) -> bool:
+    """Whether its bytes are an e-mail's now: a new one's, or one's of which only the header was here."""
+    return result == "imported" or (result == "duplicate" and way.is_completing)

@@ -131,6 +131,7 @@ def test_bounce_of_which_the_header_came_first_acts_once_it_is_completed(answere
     assert len(posts(answered)) == 1
     bounce = Email.get_by_id(3)
     assert (bounce.parent_type, bounce.parent_id, bounce.replied_to) == ("case", 1, 2)
+    assert why(3).startswith("e-mail 2: carl@customer.example cannot be reached")
     assert [email for (kind, email) in answered.rows(Note, "type", "email") if kind == "email-received"] == [
         1,
         3,

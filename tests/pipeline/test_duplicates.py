@@ -246,6 +246,8 @@ def test_whole_copy_completes_a_mail_of_which_another_mailbox_took_the_header(op
     text = EmailText.get_by_id(1)
     assert text.body_plain.strip() == "See the scan."
     assert "headers-only" not in text.defects
+    assert ["duplicates", "it is e-mail 1, which this copy completes"] in text.trace
+    assert "makes case #1: it starts a thread" in [because for _, because in text.trace]
     assert office.rows(Attachment, "email", "filename") == [(1, "scan.png")]
     assert [text.strip() for text in office.rows(Case, "description")] == ["See the scan."]
     assert office.rows(Journal, "outcome", "raw_message") == [
