@@ -5,6 +5,7 @@ the reading process has died over is read again, each message alone in a process
 """
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -71,7 +72,7 @@ class Reader:
 
     def _start_pool(self) -> None:
         """In a thread: the first batches are read here meanwhile, and so are all where there can be none."""
-        with suppress(OSError, RuntimeError):  # the system lets no process, or no thread, begin
+        with suppress(OSError, EOFError, RuntimeError):  # the system lets no process, or no thread, begin
             pool = _new_pool(max(1, (os.cpu_count() or 2) - 1))
             pool.submit(read_many, []).result()
             self._pool = pool
@@ -109,7 +110,28 @@ def _may_start_python() -> bool:
 def _new_pool(processes: int) -> "ProcessPoolExecutor":
     from concurrent.futures import ProcessPoolExecutor  # long to import for runs without mail
 
-    return ProcessPoolExecutor(processes, _context(), initializer=_end_with_the_program)
+    context = _context()
+    _start_quiet_server()
+    return ProcessPoolExecutor(processes, context, initializer=_end_with_the_program)
+
+
+def _start_quiet_server() -> None:
+    """Start what forks the other processes, so that they say nothing when all of us are told to stop.
+
+    Ctrl-C is for the program alone, with which they end. Where SIGTERM ends it, multiprocessing's tracker sees
+    to its semaphores, and would complain of them.
+    """
+    from multiprocessing import forkserver, resource_tracker
+
+    quiet = "ignore:resource_tracker"
+    sys.warnoptions.append(quiet)  # as other Pythons that multiprocessing starts are given it
+    resource_tracker.ensure_running()  # it has a way of its own with signals
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        sys.warnoptions.remove(quiet)
 
 
 def _end_with_the_program() -> None:

@@ -8,13 +8,16 @@ import signal
 import socket
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from espomail.intake.reader import WORTH_A_PROCESS
 from tests.office import mail
+from tests.servers.dovecot import Dovecot
 from tests.servers.espomail import PROGRAM, Ended, Espomail
+from tests.servers.mailboxes import PASSWORD
 from tests.servers.ports import HOST, free_port, wait_until
 
 CONFIG = f"""
@@ -119,6 +122,37 @@ def fetch_and_end(espomail: Espomail, stalls_at: str, number: signal.Signals) ->
     assert running.returncode == (130 if number is signal.SIGINT else -number), said
     assert said == b""
     stalled.unlink()
+
+
+def processes_of(group: int) -> list[int]:
+    """The processes of a process group."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            state, _, its_group, *_ = file.read_text().rpartition(")")[2].split()
+            if int(its_group) == group and state != "Z":
+                found.append(int(file.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
+def test_run_that_is_ended_with_the_processes_that_read_mails_for_it_says_nothing(
+    faulty: Espomail, dovecot: Dovecot, user: str, number: signal.Signals
+):
+    dovecot.deliver(user, *(mail(f"Question {which}") for which in range(WORTH_A_PROCESS)))
+    config = re.sub(r"port: \d+", f"port: {dovecot.imap_port}", CONFIG)
+    faulty.configure(config.replace("username: u, password: p", f"username: {user}, password: {PASSWORD}"))
+    environment = {**faulty.environment, "PYTHONPATH": str(faulty.folder), "STALLS_AT": "deciding"}
+    with subprocess.Popen(
+        [PROGRAM, "fetch"], env=environment, cwd=faulty.folder, stderr=subprocess.PIPE, process_group=0
+    ) as running:
+        # Itself, multiprocessing's two, and the one that reads.
+        wait_until(lambda: len(processes_of(running.pid)) > 3, "the process that reads")
+        wait_until((faulty.folder / "stalled").exists, "the moment at which the run stalls")
+        os.killpg(running.pid, number)
+        said = running.communicate(timeout=60)[1]
+    assert said == b""
+    wait_until(lambda: not processes_of(running.pid), "the end of all of them")
 
 
 def journal(espomail: Espomail) -> list[tuple[str, int]]:
