@@ -118,8 +118,8 @@ def _new_pool(processes: int) -> "ProcessPoolExecutor":
 def _start_quiet_server() -> None:
     """Start what forks the other processes, so that they say nothing when all of us are told to stop.
 
-    Ctrl-C is for the program alone, with which they end. Where SIGTERM ends it, multiprocessing's tracker sees
-    to its semaphores, and would complain of them.
+    Ctrl-C is for the program alone, with which they end. Where SIGTERM ends it, multiprocessing's tracker
+    sees to its semaphores, and would complain of them.
     """
     from multiprocessing import forkserver, resource_tracker
 
