@@ -13,7 +13,7 @@ _kept: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A port that nothing listens on, kept until this process ends: only a server that is told of it takes it."""
+    """A port that nothing listens on, kept until this process ends: only a server told of it takes it."""
     keeper = socket.socket()
     keeper.bind((HOST, 0))
     # The kernel gives it to nobody who asks for any port; who names it, and sets the same, may listen there.
