@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from espomail.intake.visits import PATIENCE_S
+from espomail.run import READING_SHARE
 from tests.faults.conftest import MAILS, OVER, SLACK_S, SUBJECTS, Desk
 from tests.servers.dovecot import Dovecot
 from tests.servers.proxy import Fault, Proxy, Then
@@ -80,6 +82,18 @@ def test_connection_that_is_reset_loses_nothing(desk: Desk, place: str):
 def test_server_that_stops_talking_is_given_up_in_time_and_loses_nothing(desk: Desk, place: str, then: Then):
     said = desk.fetch_over_bad_network(at(place, then))
     assert "does not answer in time" in said or (place in KEPT_BEFORE and said == OVER)
+    assert_mended(desk)
+
+
+@pytest.mark.parametrize("place", ["before the greeting", "in a literal"])
+def test_server_that_says_a_byte_a_second_is_given_up_in_the_usual_time_and_loses_nothing(
+    desk: Desk, place: str
+):
+    began = time.monotonic()
+    report = desk.fetch(Fault(Then.DRIP, seen=PLACES[place].seen, drip_s=1), budget_s=6)
+    assert time.monotonic() - began < READING_SHARE * 6 + PATIENCE_S + SLACK_S
+    assert desk.proxy.faults_met == 1
+    assert (report.ok, "does not answer in time" in (report.error or "")) == (False, True)
     assert_mended(desk)
 
 

@@ -67,12 +67,12 @@ def test_run_comes_to_its_turn_though_mail_is_handed_over_all_the_time(desk: Cra
         one.result()
 
 
-def test_run_waits_for_another_program_that_writes(desk: CrashingDesk):
+def test_run_waits_for_another_program_that_writes_for_ten_seconds(desk: CrashingDesk):
     with closing(sqlite3.connect(desk.program.folder / "espomail.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         running = start(desk, "fetch")
         with pytest.raises(subprocess.TimeoutExpired):
-            running.wait(timeout=3)
+            running.wait(timeout=10)
         other.execute("ROLLBACK")
         assert end(running) == (0, b"")
     assert len(desk.fetched()) == MAILS

@@ -12,7 +12,6 @@ from typing import Final, Self
 
 from tests.servers.ports import HOST
 
-DRIP_S: Final = 0.3
 LONGEST_FAULT_S: Final = 30.0  # then the connection ends, so that no test hangs for ever
 _SOME_BYTES: Final = 65536
 _GLANCE_S: Final = 0.05
@@ -25,7 +24,7 @@ class Then(Enum):
     CUT = auto()  # closed in order, as by a server that ends
     RESET = auto()  # broken off, as by a router that has forgotten it
     SILENCE = auto()  # open, and nothing comes any more
-    DRIP = auto()  # what the server says, a byte in each `DRIP_S`
+    DRIP = auto()  # what the server says, byte by byte
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Fault:
     seen: bytes = b""
     asked: bytes = b""
     saying: bytes = b""  # what the client is told there, as if the server said it
+    drip_s: float = 0.3  # the time between two bytes
 
 
 class Proxy:
@@ -152,7 +152,7 @@ class _Connection:
         elif fault.then is Then.SILENCE:
             self._say_no_more()
         elif fault.then is Then.DRIP:
-            self._drip()
+            self._drip(fault.drip_s)
 
     def _place_of_fault(self) -> int | None:
         """Where in what the server says the fault comes; None as long as it has not come."""
@@ -176,14 +176,14 @@ class _Connection:
         while self._client_waits():
             pass
 
-    def _drip(self) -> None:
+    def _drip(self, drip_s: float) -> None:
         next_at = 0.0
         while self._client_waits():
             if self._server in select.select([self._server], [], [], 0)[0]:
                 self._said += self._server.recv(_SOME_BYTES)
             if time.monotonic() >= next_at:
                 self._pass(min(self._passed + 1, len(self._said)))
-                next_at = time.monotonic() + DRIP_S
+                next_at = time.monotonic() + drip_s
 
     def _client_waits(self) -> bool:
         """Whether the client is still there, after a glance at what it says, which the server is told."""

@@ -160,13 +160,13 @@ def test_other_commands_are_told_what_they_always_were(espomail: Espomail):
     assert espomail.run("fetch", "ingest").exit_code == 66
 
 
-def test_locked_database_is_waited_for(espomail: Espomail):
+def test_database_that_is_locked_for_ten_seconds_is_waited_for(espomail: Espomail):
     espomail.ok(*INGEST, stdin=mail("Before"))
     with closing(sqlite3.connect(espomail.folder / "espomail.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         process = start(espomail, mail("Waits"))
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(timeout=1)
+            process.wait(timeout=10)
         other.execute("ROLLBACK")
         assert end(process) == 0
     assert subjects(espomail) == ["Before", "Waits"]
