@@ -187,7 +187,7 @@ class Run:
                     pass
                 answer.put(after_import.untold(mailbox))
             case Told(some):
-                after_import.forget(some.entries)
+                after_import.forget([one.entry for one in some.known.values()])
             case Left(mailbox, trouble):
                 tally = self.tallies[mailbox.key]
                 tally.was_tried, tally.trouble = True, trouble

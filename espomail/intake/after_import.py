@@ -5,7 +5,7 @@ message of which only the header is here is never deleted there.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from espomail.config.schema import Imap, Mailbox, MoveTo
 from espomail.intake.imap import Session, UidsChanged
+from espomail.intake.messages import Known
 from espomail.store import write
 from espomail.store.changes import remove
 from espomail.store.connection import writing
@@ -23,33 +24,31 @@ MESSAGES_PER_COMMAND: Final = 200
 
 
 class Some(Struct, frozen=True):
-    """Messages of one folder: their UIDs, and their entries in the journal."""
+    """Messages of one folder: what the journal has under their UIDs."""
 
     folder: str
     uidvalidity: int
-    uids: list[int]
-    entries: list[int]
+    known: dict[int, Known]
 
 
 def untold(mailbox: Mailbox) -> list[Some]:
     """The messages of which the server is still to be told."""
     rows = (
-        Journal.select(Journal.id, Journal.folder, Journal.uidvalidity, Journal.uid)
+        Journal.select()
         .join(AfterImport)
-        .where(AfterImport.mailbox == mailbox.key)
+        .where(AfterImport.mailbox == mailbox.key, Journal.uid > 0)
         .order_by(Journal.id)
     )
     if mailbox.imap.after_import == "delete":
         rows = rows.where(~Journal.is_partial)
-    folders: defaultdict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+    folders: defaultdict[tuple[str, int], list[tuple[int, Known]]] = defaultdict(list)
     for row in rows:
-        folders[row.folder, row.uidvalidity].append((row.uid, row.id))
-    found = []
-    for (folder, uidvalidity), messages in folders.items():
-        for start in range(0, len(messages), MESSAGES_PER_COMMAND):
-            uids, entries = zip(*messages[start : start + MESSAGES_PER_COMMAND], strict=True)
-            found.append(Some(folder, uidvalidity, list(uids), list(entries)))
-    return found
+        folders[row.folder, row.uidvalidity].append((row.uid, Known(row.id, row.received_at, row.size)))
+    return [
+        Some(folder, uidvalidity, dict(messages[start : start + MESSAGES_PER_COMMAND]))
+        for (folder, uidvalidity), messages in folders.items()
+        for start in range(0, len(messages), MESSAGES_PER_COMMAND)
+    ]
 
 
 def tell_server(imap: Imap, session: Session, some: Some) -> None:
@@ -57,14 +56,14 @@ def tell_server(imap: Imap, session: Session, some: Some) -> None:
     with suppress(UidsChanged):  # then these messages cannot be named any more
         match imap.after_import:
             case "seen":
-                session.mark_seen(some.folder, some.uidvalidity, some.uids)
+                session.mark_seen(some.folder, some.uidvalidity, some.known)
             case "delete":
-                session.delete(some.folder, some.uidvalidity, some.uids)
+                session.delete(some.folder, some.uidvalidity, some.known)
             case MoveTo(move=target):
-                session.move(some.folder, some.uidvalidity, some.uids, target)
+                session.move(some.folder, some.uidvalidity, some.known, target)
 
 
-def forget(entries: Sequence[int]) -> None:
+def forget(entries: Collection[int]) -> None:
     """The server knows of these now, or needs to know no more."""
     if entries:
         with writing():

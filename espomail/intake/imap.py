@@ -175,14 +175,17 @@ class Session:
                 yield part.messages
             self._refuse_withheld(folder, withheld)
 
-    def mark_seen(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
+    def mark_seen(self, folder: str, uidvalidity: int, known: Mapping[int, Known]) -> None:
         """Set the Seen flag."""
-        with self._changing(folder, uidvalidity, "marking as seen"):
-            self._client.add_flags(uids, [rb"\Seen"], silent=True)
+        with self._changing(folder, uidvalidity, known, "marking as seen") as uids:
+            if uids:
+                self._client.add_flags(uids, [rb"\Seen"], silent=True)
 
-    def move(self, folder: str, uidvalidity: int, uids: Sequence[int], target: str) -> None:
+    def move(self, folder: str, uidvalidity: int, known: Mapping[int, Known], target: str) -> None:
         """Move messages to another folder, which is made where it is missing."""
-        with self._changing(folder, uidvalidity, f"moving to {target}"):
+        with self._changing(folder, uidvalidity, known, f"moving to {target}") as uids:
+            if not uids:
+                return
             need_folder(self._client, self._host, target)
             if self._client.has_capability("MOVE"):
                 self._client.move(uids, target)
@@ -191,11 +194,12 @@ class Session:
             self._client.copy(uids, target)
             self._delete(uids)
 
-    def delete(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
+    def delete(self, folder: str, uidvalidity: int, known: Mapping[int, Known]) -> None:
         """Delete messages, and no other that happens to be marked as deleted."""
-        with self._changing(folder, uidvalidity, "deleting"):
+        with self._changing(folder, uidvalidity, known, "deleting") as uids:
             self._need_uid_expunge()
-            self._delete(uids)
+            if uids:
+                self._delete(uids)
 
     def append(self, folder: str, raw: bytes, at: datetime) -> None:
         """Put a copy of what was sent into a folder, as read."""
@@ -313,13 +317,19 @@ class Session:
     # --- changing
 
     @contextmanager
-    def _changing(self, folder: str, uidvalidity: int, doing: str) -> Iterator[None]:
-        """Select the folder for writing, if its UIDs still are what they were."""
+    def _changing(
+        self, folder: str, uidvalidity: int, known: Mapping[int, Known], doing: str
+    ) -> Iterator[list[int]]:
+        """Select the folder for writing, if its UIDs still are what they were; gives those of these messages.
+
+        Left out are those that are gone, and where the server was set back those that are others' by now.
+        """
         with told_as_trouble(f"{self._host}: folder {folder}: {doing}"):
             answer = self._client.select_folder(folder)
             if answer.get(b"UIDVALIDITY") != uidvalidity:
                 raise UidsChanged(f"{self._host}: folder {folder} has new UIDs; {doing} is given up")
-            yield
+            about = self._download.about(list(known))
+            yield [uid for uid, one in known.items() if uid in about and not is_another(about[uid], one)]
 
     def _need_uid_expunge(self) -> None:
         if not self._client.has_capability("UIDPLUS"):

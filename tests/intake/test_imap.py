@@ -11,7 +11,7 @@ from espomail.config.schema import Imap
 from espomail.errors import LoginRefused, ServerTrouble
 from espomail.intake.connect import connect, shut, told_as_trouble
 from espomail.intake.imap import sign_in
-from espomail.intake.messages import Position, RawMessage
+from espomail.intake.messages import Known, Position, RawMessage
 from espomail.reach import Watch
 from tests.office import mail
 from tests.servers.dovecot import Dovecot
@@ -53,6 +53,10 @@ def fetched(
             messages += batch.messages
             position = batch.position
     return messages, position
+
+
+def as_known(message: RawMessage) -> Known:
+    return Known(1, message.internal_date, message.size)
 
 
 def tls(imap: Imap, mailboxes: Mailboxes, **changes: object) -> Imap:
@@ -339,11 +343,12 @@ def test_user_name_in_another_script_signs_in(dovecot, user, imap, security):
 def test_messages_are_marked_moved_and_deleted_one_by_one(mailboxes, user, imap):
     mailboxes.deliver(user, *[mail(str(number)) for number in range(4)])
     mailboxes.command(user, "store", "4", "+FLAGS", r"(\Deleted)", folder="INBOX")
-    uidvalidity = fetched(imap)[1].uidvalidity
+    messages, position = fetched(imap)
+    first, second, third, _ = ({one.uid: as_known(one)} for one in messages)
     with sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session:
-        session.mark_seen("INBOX", uidvalidity, [1])
-        session.move("INBOX", uidvalidity, [2], mailboxes.name("Done"))
-        session.delete("INBOX", uidvalidity, [3])
+        session.mark_seen("INBOX", position.uidvalidity, first)
+        session.move("INBOX", position.uidvalidity, second, mailboxes.name("Done"))
+        session.delete("INBOX", position.uidvalidity, third)
     assert mailboxes.messages(user) == [mail("0"), mail("3")]
     assert mailboxes.flags(user) == [{r"\Seen"}, {r"\Deleted"}]
     assert mailboxes.messages(user, mailboxes.name("Done")) == [mail("1")]
@@ -352,9 +357,9 @@ def test_messages_are_marked_moved_and_deleted_one_by_one(mailboxes, user, imap)
 def test_folder_that_is_only_the_way_to_another_is_made_before_mail_is_moved_there(mailboxes, user, imap):
     mailboxes.command(user, "create", mailboxes.name("Done", "Old"))
     mailboxes.deliver(user, mail("One"))
-    uidvalidity = fetched(imap)[1].uidvalidity
+    (message,), position = fetched(imap)
     with sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session:
-        session.move("INBOX", uidvalidity, [1], mailboxes.name("Done"))
+        session.move("INBOX", position.uidvalidity, {1: as_known(message)}, mailboxes.name("Done"))
     assert mailboxes.messages(user, mailboxes.name("Done")) == [mail("One")]
 
 
@@ -377,9 +382,10 @@ def test_folder_that_cannot_be_made_is_told_with_how_folders_are_named(cyrus, us
 
 def test_nothing_is_changed_in_a_folder_that_has_new_uids(mailboxes, user, imap):
     mailboxes.deliver(user, mail("One"))
+    (message,), _ = fetched(imap)
     with (
         pytest.raises(ServerTrouble, match="has new UIDs; deleting is given up"),
         sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session,
     ):
-        session.delete("INBOX", 12345, [1])
+        session.delete("INBOX", 12345, {1: as_known(message)})
     assert len(mailboxes.messages(user)) == 1

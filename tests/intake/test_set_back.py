@@ -21,15 +21,17 @@ mailboxes:
     kind: group
     address: support@example.com
     imap: {{host: {host}, port: {port}, security: none, username: {user}, password: {password},
-      fetch_since: 2026-01-01}}
+      fetch_since: 2026-01-01, after_import: {after_import}}}
 """
 NOW = datetime.now(UTC)
 ANOTHER = "is another message's than when it was read"
 
 
-def configured(folder: Path, port: int, user: str) -> Loaded:
+def configured(folder: Path, port: int, user: str, after_import: str = "keep") -> Loaded:
     file = folder / "config.yaml"
-    file.write_text(CONFIG.format(host=HOST, port=port, user=user, password=PASSWORD))
+    file.write_text(
+        CONFIG.format(host=HOST, port=port, user=user, password=PASSWORD, after_import=after_import)
+    )
     file.chmod(0o600)
     return load(file)
 
@@ -41,7 +43,11 @@ class Desk:
         mailboxes.add_user(user)
         self.mailboxes = mailboxes
         self.user = user
-        self.loaded = configured(folder, mailboxes.imap_port, user)
+        self.folder = folder
+        self.configure()
+
+    def configure(self, after_import: str = "keep") -> None:
+        self.loaded = configured(self.folder, self.mailboxes.imap_port, self.user, after_import)
 
     def receive(self, *subjects: str, days: float = 0) -> None:
         raws = [mail(subject, message_id=f"<{subject}@c.example>") for subject in subjects]
@@ -206,4 +212,20 @@ def test_known_mail_of_a_folder_that_is_read_again_is_not_downloaded(desk: Desk)
     desk.mailboxes.set_back(desk.user, copy)
     desk.receive("D", "E", days=-1)
     assert ANOTHER in desk.fetch(limit=2)
+    assert desk.here() == ["A", "B", "C", "D", "E"]
+
+
+@pytest.mark.parametrize("what", ["delete", "seen", "{move: Done}"])
+def test_what_is_still_to_be_done_on_the_server_is_not_done_to_another_message(desk: Desk, what: str):
+    copy = desk.mailboxes.back_up(desk.user)
+    desk.configure("{move: INBOX/./impossible/../x/}")
+    desk.receive("A", "B", days=-9)
+    assert desk.fetch() != ""
+    desk.mailboxes.set_back(desk.user, copy)
+    desk.receive("C", "D", days=-1)
+    desk.configure(what.replace("Done", desk.mailboxes.name("Done")))
+    assert desk.fetch() == ""
+    assert desk.mailboxes.flags(desk.user) == [set(), set()]
+    desk.receive("E", days=-1)
+    desk.fetch()
     assert desk.here() == ["A", "B", "C", "D", "E"]
