@@ -23,7 +23,18 @@ from espomail.intake.reader import Reader, Unreadable
 from espomail.intake.settle import Pace, Settled, preview, settle_kept
 from espomail.intake.tally import Tally
 from espomail.intake.turns import turns
-from espomail.intake.visits import Asked, Brought, Event, FolderFailed, Left, Order, Recalling, Told, Visits
+from espomail.intake.visits import (
+    Asked,
+    Brought,
+    Copying,
+    Event,
+    FolderFailed,
+    Left,
+    Order,
+    Recalling,
+    Told,
+    Visits,
+)
 from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import copies, queue
@@ -186,8 +197,11 @@ class Run:
                 while self.settle_next():
                     pass
                 answer.put(after_import.untold(mailbox))
+            case Copying(some, target, is_written):
+                after_import.begin_copying(some, target)
+                is_written.put(None)
             case Told(some):
-                after_import.forget([one.entry for one in some.known.values()])
+                after_import.forget(some.entries)
             case Left(mailbox, trouble):
                 tally = self.tallies[mailbox.key]
                 tally.was_tried, tally.trouble = True, trouble

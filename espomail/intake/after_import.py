@@ -5,20 +5,21 @@ message of which only the header is here is never deleted there.
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from espomail.config.schema import Imap, Mailbox, MoveTo
 from espomail.intake.imap import Session, UidsChanged
-from espomail.intake.messages import Known
+from espomail.intake.messages import Known, Target
 from espomail.store import write
-from espomail.store.changes import remove
+from espomail.store.changes import change, remove
 from espomail.store.connection import writing
 from espomail.store.models import AfterImport, Journal
-from espomail.store.read import rows_in
+from espomail.store.read import rows_in, rows_of
 
 MESSAGES_PER_COMMAND: Final = 200
 
@@ -29,29 +30,43 @@ class Some(Struct, frozen=True):
     folder: str
     uidvalidity: int
     known: dict[int, Known]
+    target: Target | None = None  # where an earlier run was copying them to
+
+    @property
+    def entries(self) -> list[int]:
+        """Theirs in the journal."""
+        return [one.entry for one in self.known.values()]
+
+
+Begin = Callable[[Some, Target], None]
+"""Writes down that messages are about to be copied, so that the next run knows if this one dies."""
 
 
 def untold(mailbox: Mailbox) -> list[Some]:
     """The messages of which the server is still to be told."""
     rows = (
-        Journal.select()
+        Journal.select(Journal, AfterImport)
         .join(AfterImport)
         .where(AfterImport.mailbox == mailbox.key, Journal.uid > 0)
         .order_by(Journal.id)
     )
     if mailbox.imap.after_import == "delete":
         rows = rows.where(~Journal.is_partial)
-    folders: defaultdict[tuple[str, int], list[tuple[int, Known]]] = defaultdict(list)
-    for row in rows:
-        folders[row.folder, row.uidvalidity].append((row.uid, Known(row.id, row.received_at, row.size)))
+    groups: defaultdict[tuple[str, int, Target | None], list[tuple[int, Known]]] = defaultdict(list)
+    for row in rows_of(rows):
+        target = None
+        if row["target"] is not None:
+            target = Target(row["target"], row["target_uidvalidity"], row["target_uid_next"])
+        known = Known(row["id"], row["received_at"], row["size"])
+        groups[row["folder"], row["uidvalidity"], target].append((row["uid"], known))
     return [
-        Some(folder, uidvalidity, dict(messages[start : start + MESSAGES_PER_COMMAND]))
-        for (folder, uidvalidity), messages in folders.items()
+        Some(folder, uidvalidity, dict(messages[start : start + MESSAGES_PER_COMMAND]), target)
+        for (folder, uidvalidity, target), messages in groups.items()
         for start in range(0, len(messages), MESSAGES_PER_COMMAND)
     ]
 
 
-def tell_server(imap: Imap, session: Session, some: Some) -> None:
+def tell_server(imap: Imap, session: Session, some: Some, begin: Begin) -> None:
     """Do with these messages what is to be done. Raises ServerTrouble."""
     with suppress(UidsChanged):  # then these messages cannot be named any more
         match imap.after_import:
@@ -59,8 +74,30 @@ def tell_server(imap: Imap, session: Session, some: Some) -> None:
                 session.mark_seen(some.folder, some.uidvalidity, some.known)
             case "delete":
                 session.delete(some.folder, some.uidvalidity, some.known)
-            case MoveTo(move=target):
-                session.move(some.folder, some.uidvalidity, some.known, target)
+            case MoveTo(move=folder):
+                _move(session, some, folder, begin)
+
+
+def _move(session: Session, some: Some, folder: str, begin: Begin) -> None:
+    """Move messages. On a server that can only copy and delete, none is copied a second time."""
+    if some.target is not None:
+        copied = session.copied(some.target, some.known)
+        session.delete(some.folder, some.uidvalidity, copied)
+        some = replace(some, known={uid: one for uid, one in some.known.items() if uid not in copied})
+    if some.known and not session.moves_at_once:
+        begin(some, session.target(folder))
+    session.move(some.folder, some.uidvalidity, some.known, folder)
+
+
+def begin_copying(some: Some, target: Target) -> None:
+    """Write down where these messages are about to be copied to."""
+    state = {
+        "target": target.folder,
+        "target_uidvalidity": target.uidvalidity,
+        "target_uid_next": target.uid_next,
+    }
+    with writing():
+        write.apply(change(AfterImport, entry, **state) for entry in some.entries)
 
 
 def forget(entries: Collection[int]) -> None:

@@ -6,22 +6,24 @@ was deleted meanwhile, and what was not asked for is passed over.
 
 import time
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
 from espomail.intake.connect import Refused, connect, leave, told_as_trouble
-from espomail.intake.download import Download, HeaderWillDo
+from espomail.intake.download import Download, HeaderWillDo, aware
 from espomail.intake.login import log_in
-from espomail.intake.messages import Batch, Known, Position, RawMessage, Recall
+from espomail.intake.messages import Batch, Known, Position, RawMessage, Recall, Target
+from espomail.intake.search import Search, midnight, nothing_known, number
 from espomail.intake.server_folders import has_folder, need_folder, server_folders
-from espomail.intake.set_back import SetBack, is_another, is_the_same, is_unread
+from espomail.intake.set_back import SetBack, is_another
 from espomail.reach import SILENCE_S, Watch, clean, watched
 from espomail.sign_in.token import Token
 
@@ -30,15 +32,10 @@ if TYPE_CHECKING:
 
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
 FOLDERS_NAMED: Final = 20
-LOOKED_BACK: Final = 1_000  # UIDs; the last message there must be the one that was read
 
 
 class UidsChanged(Refused):
     """The folder has been given new UIDs, so that the known ones may mean other messages."""
-
-
-def _nothing(_uidvalidity: int, _from_uid: int) -> Mapping[int, Known]:
-    return {}
 
 
 @contextmanager
@@ -65,6 +62,7 @@ class Session:
         self._host = host
         self._watch = watch
         self._download = Download(client, cut_at)
+        self._search = Search(client, self._download)
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
@@ -90,7 +88,7 @@ class Session:
         limit: int,
         max_size: int,
         now: datetime,
-        recall: Recall = _nothing,
+        recall: Recall = nothing_known,
         header_will_do: HeaderWillDo | None = None,
     ) -> Iterator[Batch]:
         """Batches after the position, lowest UID first, `limit` messages at most; none of what is here.
@@ -109,7 +107,13 @@ class Session:
             if position.special_use is None:
                 position = msgspec.structs.replace(position, special_use=self._special_use(folder))
             look = partial(
-                self._look, uidvalidity, uid_next, since=since, limit=max(0, limit), now=now, recall=recall
+                self._search.new,
+                uidvalidity,
+                uid_next,
+                since=since,
+                limit=max(0, limit),
+                now=now,
+                recall=recall,
             )
             set_back: SetBack | None = None
             try:
@@ -125,7 +129,7 @@ class Session:
                 yield Batch([], position, len(uids))
             withheld: list[int] = []
             for part in self._download.parts(
-                begun, uids[: max(0, limit)], max_size, _midnight(since), header_will_do, about_first
+                begun, uids[: max(0, limit)], max_size, midnight(since), header_will_do, about_first
             ):
                 newest = max([newest, *(message.internal_date for message in part.messages)])
                 withheld += self._still_there(part.not_given)
@@ -149,7 +153,7 @@ class Session:
         """The folder's UIDVALIDITY, the UID that comes next, and those of all mail since then, ascending."""
         with told_as_trouble(f"{self._host}: folder {folder}"):
             uidvalidity, uid_next = self._examine(folder)
-            return uidvalidity, uid_next, self._found(["SINCE", since])
+            return uidvalidity, uid_next, self._search.uids(["SINCE", since])
 
     def about(self, folder: str, uids: Sequence[int]) -> dict[int, "About"]:
         """Flags, date and size of those of these messages that the folder last read has, by UID."""
@@ -165,7 +169,7 @@ class Session:
         """
         if not uids:
             return
-        undated = datetime(since.year, since.month, since.day, tzinfo=UTC)
+        undated = midnight(since)
         with told_as_trouble(f"{self._host}: folder {folder}"):
             if self._examine(folder)[0] != uidvalidity:
                 raise UidsChanged(f"{self._host}: folder {folder} has new UIDs")
@@ -181,13 +185,45 @@ class Session:
             if uids:
                 self._client.add_flags(uids, [rb"\Seen"], silent=True)
 
+    @property
+    def moves_at_once(self) -> bool:
+        """Whether a move cannot be cut in two, which would leave copies."""
+        return bool(self._client.has_capability("MOVE"))
+
+    def target(self, folder: str) -> Target:
+        """A folder that messages are to be copied to, which is made where it is missing, as it is now."""
+        with told_as_trouble(f"{self._host}: folder {folder}"):
+            need_folder(self._client, self._host, folder)
+            state = self._status(folder)
+            return Target(folder, number(state[b"UIDVALIDITY"]), number(state[b"UIDNEXT"]))
+
+    def copied(self, target: Target, known: Mapping[int, Known]) -> dict[int, Known]:
+        """Those of which there is a copy that came to the target since: a copy keeps date and size."""
+        with told_as_trouble(f"{self._host}: looking into {target.folder}"):
+            if not has_folder(self._client, target.folder):
+                return {}
+            uidvalidity, _ = self._examine(target.folder)
+            first = target.uid_next if uidvalidity == target.uidvalidity else 1
+            came = [uid for uid in self._search.uids(["UID", f"{first}:*"]) if uid >= first]
+            copies = Counter(
+                (aware(about.internal_date), about.size)
+                for about in self._download.about(came).values()
+                if about.internal_date is not None
+            )
+        found = {}
+        for uid, one in known.items():
+            if copies[one.received_at, one.size] > 0:
+                copies[one.received_at, one.size] -= 1
+                found[uid] = one
+        return found
+
     def move(self, folder: str, uidvalidity: int, known: Mapping[int, Known], target: str) -> None:
         """Move messages to another folder, which is made where it is missing."""
         with self._changing(folder, uidvalidity, known, f"moving to {target}") as uids:
             if not uids:
                 return
             need_folder(self._client, self._host, target)
-            if self._client.has_capability("MOVE"):
+            if self.moves_at_once:
                 self._client.move(uids, target)
                 return
             self._need_uid_expunge()
@@ -213,7 +249,7 @@ class Session:
             if not has_folder(self._client, folder):
                 return False
             self._client.select_folder(folder, readonly=True)
-            return bool(self._found(["HEADER", "Message-ID", message_id]))
+            return bool(self._search.uids(["HEADER", "Message-ID", message_id]))
 
     # --- reading
 
@@ -246,54 +282,7 @@ class Session:
         answer = self._client.select_folder(folder, readonly=True)
         if b"UIDVALIDITY" not in answer:
             raise Refused(f"{self._host}: folder {folder} has no UIDVALIDITY", is_temporary=False)
-        return _number(answer[b"UIDVALIDITY"]), _number(answer.get(b"UIDNEXT", 0))
-
-    def _look(
-        self,
-        uidvalidity: int,
-        uid_next: int,
-        position: Position,
-        *,
-        since: date,
-        limit: int,
-        now: datetime,
-        recall: Recall,
-        besides: Sequence[int] = (),
-    ) -> "_Found":
-        """What the selected folder has that is not here, and `besides`. Raises SetBack."""
-        is_going_on = position.uidvalidity == uidvalidity
-        if is_going_on and 0 < uid_next <= position.last_uid:
-            raise SetBack(f"its next UID is {uid_next}, but UIDs up to {position.last_uid} have been read")
-        begun, since_day = position.begin(uidvalidity, since, now)
-        criteria: list[object] = (
-            ["SINCE", since_day] if since_day else ["UID", f"{max(1, begun.last_uid - LOOKED_BACK)}:*"]
-        )
-        found = sorted({*self._found(criteria), *besides})
-        read, above = _split(found, begun.last_uid)
-        known = recall(uidvalidity, min([*read[-1:], *above])) if found else {}
-        sure = {uid for uid in above if uid in known and is_going_on and not known[uid].is_former}
-        last_read = max([*read[-1:], *sure], default=0) if is_going_on else 0
-        here = sure | self._unchanged({uid: known[uid] for uid in above if uid in known and uid not in sure})
-        uids = [uid for uid in above if uid not in here]
-        newest = max([_midnight(since), *(known[uid].received_at for uid in here)])
-        about = self._download.about_first(uids[:limit], besides=last_read)
-        if last_read in about and (
-            is_another(about[last_read], known[last_read])
-            if last_read in known
-            else is_unread(about[last_read], begun.last_date, wanted_since=_midnight(since))
-        ):
-            raise SetBack(f"UID {last_read} is another message's than when it was read", above)
-        return _Found(begun, since_day, uids, newest, about)
-
-    def _unchanged(self, known: Mapping[int, Known]) -> set[int]:
-        """Those that still are the messages that the journal has under their UIDs."""
-        about = self._download.about(list(known))
-        return {uid for uid, one in known.items() if uid in about and is_the_same(about[uid], one)}
-
-    def _found(self, criteria: list[object], within: Sequence[int] | None = None) -> list[int]:
-        """The UIDs that match, ascending."""
-        found = {_number(uid) for uid in self._client.search(criteria)}
-        return sorted(found if within is None else found.intersection(within))
+        return number(answer[b"UIDVALIDITY"]), number(answer.get(b"UIDNEXT", 0))
 
     def _refuse_withheld(self, folder: str, uids: Sequence[int]) -> None:
         if not uids:
@@ -312,7 +301,7 @@ class Session:
         if not uids:
             return []
         self._client.noop()  # lets the server forget what was deleted since the folder was selected
-        return self._found(["UID", ",".join(map(str, uids))], within=uids)
+        return self._search.uids(["UID", ",".join(map(str, uids))], within=uids)
 
     # --- changing
 
@@ -344,26 +333,6 @@ class Session:
         self._client.uid_expunge(uids)
 
 
-class _Found(NamedTuple):
-    """What a folder has that is not here."""
-
-    begun: Position
-    since_day: date | None  # it was found by date
-    uids: list[int]
-    newest: datetime  # of what was found and is here, if anything is
-    about_first: dict[int, "About"]
-
-
-def _split(uids: list[int], last_uid: int) -> tuple[list[int], list[int]]:
-    """Those up to this UID, and those above it."""
-    place = bisect_right(uids, last_uid)
-    return uids[:place], uids[place:]
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
 def _is_unchanged(state: dict[bytes, int], position: Position) -> bool:
     """Whether the folder has nothing above the position, as far as STATUS tells."""
     return (
@@ -371,11 +340,3 @@ def _is_unchanged(state: dict[bytes, int], position: Position) -> bool:
         and state.get(b"UIDVALIDITY") == position.uidvalidity
         and state.get(b"UIDNEXT") == position.last_uid + 1
     )
-
-
-def _number(told: bytes | int) -> int:
-    """A number as IMAP has it (RFC 3501 §9). Raises ValueError for any other."""
-    number = int(told)
-    if not 0 <= number < 2**32:
-        raise ValueError(f"{number} is more than 32 bits")
-    return number

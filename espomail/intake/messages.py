@@ -64,6 +64,14 @@ Recall = Callable[[int, int], Mapping[int, Known]]
 """What the journal has of a folder under a UIDVALIDITY, by UID, from one UID on."""
 
 
+class Target(msgspec.Struct, frozen=True):
+    """The folder that messages are copied to, as it was before."""
+
+    folder: str
+    uidvalidity: int
+    uid_next: int
+
+
 class Batch(msgspec.Struct, frozen=True):
     """Some messages of a folder, with its position once they are kept, and how many more are waiting."""
 

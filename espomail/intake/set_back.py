@@ -34,11 +34,16 @@ def is_the_same(about: "About", known: Known) -> bool:
     return not is_another(about, known) and about.internal_date is not None and about.size == known.size
 
 
-def is_unread(about: "About", read_until: datetime | None, *, wanted_since: datetime) -> bool:
-    """Whether a message that the journal does not have came after all that has been read.
+def is_given_again(
+    about: "About", known: Known | None, read_until: datetime | None, *, wanted_since: datetime
+) -> bool:
+    """Whether the UID of a message has been read as another one's, which the journal need not have.
 
-    By a day more than what is wanted, since a server's day need not be ours, and it leaves out older mail.
+    What it does not have came later than all that has been read, or it was passed over as too old: by the
+    server's days, which need not be ours.
     """
+    if known is not None:
+        return is_another(about, known)
     if about.internal_date is None or read_until is None:
         return False
     return aware(about.internal_date) > max(read_until, wanted_since + A_DAY)

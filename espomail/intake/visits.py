@@ -23,7 +23,7 @@ from espomail.intake.after_import import Some, tell_server
 from espomail.intake.connect import Refused
 from espomail.intake.download import HeaderWillDo
 from espomail.intake.imap import Session, sign_in
-from espomail.intake.messages import Batch, Known, Position
+from espomail.intake.messages import Batch, Known, Position, Target
 from espomail.mail.parse import parse_headers
 from espomail.pipeline.filters import first_match, header_skips
 from espomail.sign_in.secret import secret_for
@@ -72,6 +72,14 @@ class Recalling(Struct, frozen=True):
     answer: "queue.SimpleQueue[Mapping[int, Known]]"
 
 
+class Copying(Struct, frozen=True):
+    """The server is about to copy this. `answer` must be put once that is written down."""
+
+    some: Some
+    target: Target
+    answer: "queue.SimpleQueue[None]"
+
+
 class Told(Struct, frozen=True):
     """The server was told this."""
 
@@ -85,7 +93,7 @@ class Left(Struct, frozen=True):
     trouble: EspomailError | None
 
 
-Event = Brought | FolderFailed | Recalling | Asked | Told | Left
+Event = Brought | FolderFailed | Recalling | Asked | Copying | Told | Left
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -286,9 +294,16 @@ class Visits:
         with session.at_rest():
             self._put(Asked(mailbox, answer))
             untold = self._wait_for(answer)
+
+        def begin(some: Some, target: Target) -> None:
+            is_written: queue.SimpleQueue[None] = queue.SimpleQueue()
+            with session.at_rest():
+                self._put(Copying(some, target, is_written))
+                self._wait_for(is_written)
+
         for some in untold:
             try:
-                tell_server(mailbox.imap, session, some)
+                tell_server(mailbox.imap, session, some, begin)
             except Refused as trouble:
                 self._put(FolderFailed(mailbox, trouble))
             else:

@@ -118,10 +118,16 @@ class Journal(Numbered):
 
 
 class AfterImport(Table):
-    """A message that is safe here and whose server is still to be told so: marked, moved or deleted there."""
+    """A message that is safe here and whose server is still to be told so: marked, moved or deleted there.
+
+    Where there is a target, the server may have copied it there already, to a UID from `target_uid_next` on.
+    """
 
     journal = ForeignKeyField(Journal, primary_key=True, on_delete="CASCADE")
     mailbox = TextField(index=True)
+    target = TextField(null=True)  # a folder
+    target_uidvalidity = IntegerField(null=True)
+    target_uid_next = IntegerField(null=True)
 
 
 # --- people and organisations

@@ -6,8 +6,9 @@ from typing import Literal
 
 from tests.servers.espomail import PROGRAM, Espomail
 
-Step = Literal["commit", "tell", "send"]
-"""A commit; what is done on the mail server; writing to an SMTP server, twice for a message."""
+Step = Literal["commit", "tell", "copy", "send"]
+"""A commit; what is done on the mail server; each part of a move there, where it takes several; writing to an
+SMTP server, twice for a message."""
 
 KILLER = """
 import os, signal, sys
@@ -22,7 +23,7 @@ def around(owner, name, moment):
     setattr(owner, name, step)
 
 def kill_at(step, number):
-    from espomail.intake import imap
+    from espomail.intake import imap, wire
     from espomail.outbox import line
     from espomail.store import connection
     passed = 0
@@ -34,6 +35,7 @@ def kill_at(step, number):
     steps = {
         "commit": [(connection.Database, "commit")],
         "tell": [(imap.Session, name) for name in ("mark_seen", "move", "delete", "append")],
+        "copy": [(wire.Client, name) for name in ("copy", "delete_messages", "uid_expunge")],
         "send": [(line.Line, "send")],
     }
     for owner, name in steps[step]:

@@ -82,7 +82,10 @@ namespace inbox {{
 class Dovecot(Mailboxes):
     """Start it with `with`. Ports are attributes; `ca_file` is what a client has to trust."""
 
-    def __init__(self, *, names: Sequence[str] = ("localhost", HOST), until_days: int = 30) -> None:
+    def __init__(
+        self, *, names: Sequence[str] = ("localhost", HOST), until_days: int = 30, more: str = ""
+    ) -> None:
+        """`more` are settings of Dovecot's."""
         self.program = shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin")
         if self.program is None:
             raise FileNotFoundError("dovecot is not installed: apt-get install dovecot-imapd dovecot-lmtpd")
@@ -110,6 +113,7 @@ class Dovecot(Mailboxes):
                 lmtp_port=self.lmtp_port,
                 auth_port=self.auth_port,
             )
+            + more
         )
 
     def __enter__(self) -> Self:
