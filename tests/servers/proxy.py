@@ -2,14 +2,13 @@
 
 import select
 import socket
-import threading
 import time
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from tests.servers.listener import Listener, reset_when_closed
 from tests.servers.ports import HOST
 
 LONGEST_FAULT_S: Final = 30.0  # then the connection ends, so that no test hangs for ever
@@ -43,56 +42,22 @@ class Fault:
     drip_s: float = 0.3  # the time between two bytes
 
 
-class Proxy:
+class Proxy(Listener):
     """Start it with `with`. Clients connect to `port`; all of them meet the `fault`, if there is any."""
 
     def __init__(self, server_port: int) -> None:
+        super().__init__()
         self.fault: Fault | None = None
         self.said = b""  # by the server, on the last connection
         self.asked = b""  # by the client, on the last connection
         self.faults_met = 0
         self._server_port = server_port
-        self._listener = socket.create_server((HOST, 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._is_over = threading.Event()
-        self._threads: list[threading.Thread] = []
 
-    def __enter__(self) -> Self:
-        self._accepting = threading.Thread(target=self._accept, daemon=True)
-        self._accepting.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in (self._accepting, *self._threads):
-            thread.join(5)
-
-    def _accept(self) -> None:
-        while not self._is_over.is_set():
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, socket.create_connection((HOST, self._server_port)) as server:
-            for one in (client, server):
+    def serve(self, connection: socket.socket) -> None:
+        with socket.create_connection((HOST, self._server_port)) as server:
+            for one in (connection, server):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            try:
-                _Connection(self, client, server).pass_on()
-            except OSError:
-                return
-
-    def is_over(self) -> bool:
-        """Whether the test is done with this proxy."""
-        return self._is_over.is_set()
+            _Connection(self, connection, server).pass_on()
 
 
 class _Connection:
@@ -110,7 +75,7 @@ class _Connection:
         self._ends_at = inf
 
     def pass_on(self) -> None:
-        while not self._proxy.is_over() and not self._has_ended:
+        while not self._proxy.is_over.is_set() and not self._has_ended:
             self._meet_fault()
             if self._has_ended:
                 return
@@ -147,8 +112,7 @@ class _Connection:
         self._has_ended = True
         self._ends_at = time.monotonic() + LONGEST_FAULT_S
         if fault.then is Then.RESET:
-            linger_not_at_all = b"\1\0\0\0\0\0\0\0"
-            self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_not_at_all)
+            reset_when_closed(self._client)
         elif fault.then is Then.SILENCE:
             self._say_no_more()
         elif fault.then is Then.DRIP:
@@ -187,7 +151,7 @@ class _Connection:
 
     def _client_waits(self) -> bool:
         """Whether the client is still there, after a glance at what it says, which the server is told."""
-        if self._proxy.is_over() or time.monotonic() > self._ends_at:
+        if self._proxy.is_over.is_set() or time.monotonic() > self._ends_at:
             return False
         if not select.select([self._client], [], [], _GLANCE_S)[0]:
             return True

@@ -5,11 +5,8 @@ It knows one folder with one message, and answers as a real server would until i
 
 import re
 import socket
-import threading
-from types import TracebackType
-from typing import Self
 
-from tests.servers.ports import HOST
+from tests.servers.listener import Listener
 
 DROP = b"drop"  # instead of an answer: the connection is closed
 SILENCE = b"silence"  # instead of an answer: nothing, for ever
@@ -32,31 +29,14 @@ ANSWERS = {
 }
 
 
-class ScriptedImap:
+class ScriptedImap(Listener):
     """Start it with `with`. `answers("LOGIN", b"{tag} NO ...")` replaces an answer for good."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._answers = dict(ANSWERS)
         self._special: list[tuple[str, str, bytes]] = []
         self._heard: list[bytes] = []
-        self._listener = socket.create_server((HOST, 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._is_over = threading.Event()
-        self._threads: list[threading.Thread] = []
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in (self._thread, *self._threads):
-            thread.join(5)
 
     @property
     def heard(self) -> bytes:
@@ -74,41 +54,29 @@ class ScriptedImap:
         else:
             self._special.append((stage, to, answer))
 
-    def _accept(self) -> None:
-        while not self._is_over.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
+    def serve(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as lines:
+            if not self._say(connection, "GREETING", b""):
                 return
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as lines:
-            try:
-                if self._say(connection, "GREETING", b""):
-                    for line in lines:
-                        self._heard.append(line)
-                        tag, _, command = line.partition(b" ")
-                        if not self._say(connection, _stage_of(command.decode()), tag, command.decode()):
-                            return
-            except OSError:
-                return
+            for line in lines:
+                self._heard.append(line)
+                tag, _, command = line.partition(b" ")
+                if not self._say(connection, _stage_of(command.decode()), tag, command.decode()):
+                    return
 
     def _say(self, connection: socket.socket, stage: str, tag: bytes, command: str = "") -> bool:
         usual = self._answers.get(stage, b"{tag} BAD what?\r\n")
         special = (answer for at, to, answer in self._special if at == stage and to in command)
         answer = next(special, usual)
         if answer == SILENCE:
-            self._is_over.wait()
+            self.is_over.wait()
             return False
         if answer == DROP:
             return False
         whole, drips, _ = answer.partition(DRIP)
         whole, cut, _ = whole.partition(DROP)
         connection.sendall(whole.replace(b"{tag}", tag))
-        while drips and not self._is_over.wait(0.05):
+        while drips and not self.is_over.wait(0.05):
             connection.sendall(b"x")
         return not cut and stage != "LOGOUT"
 

@@ -4,14 +4,11 @@ Held to the same tests as the real Postfix (`test_smtp_contract.py`), so that it
 """
 
 import socket
-import struct
-import threading
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from tests.servers.ports import HOST
+from tests.servers.listener import Listener, reset_when_closed
 
 ACCEPTS = {
     "GREETING": "220 scripted.example ESMTP",
@@ -42,10 +39,11 @@ class Received(NamedTuple):
     raw: bytes
 
 
-class ScriptedSmtp:
+class ScriptedSmtp(Listener):
     """Start it with `with`. `answers("RCPT", "450 later")` gives that reply once, instead of accepting."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.received: list[Received] = []
         self.verbs: list[str] = []
         self.arguments = ""  # of all commands
@@ -53,25 +51,6 @@ class ScriptedSmtp:
         self.hangs_up = False  # after each message
         self._script: defaultdict[str, deque[str]] = defaultdict(deque)
         self._refused: dict[str, str] = {}
-        self._listener = socket.create_server((HOST, 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._open: list[socket.socket] = []
-        self._is_over = threading.Event()
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
-        for connection in self._open:
-            connection.close()
 
     def answers(self, stage: str, *replies: str) -> None:
         """The next replies at GREETING, EHLO, AUTH, MAIL, RCPT, DATA, END (after the message), OTHER, …"""
@@ -82,20 +61,10 @@ class ScriptedSmtp:
         """Give this reply at RCPT whenever it is asked about this recipient."""
         self._refused[recipient] = reply
 
-    def _accept(self) -> None:
-        while not self._is_over.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._open.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        lines = connection.makefile("rb")
+    def serve(self, connection: socket.socket) -> None:
         sender: str | None = None
         recipients: list[str] = []
-        try:
+        with connection.makefile("rb") as lines:
             if not self._reply(connection, "GREETING"):
                 return
             for line in lines:
@@ -119,7 +88,7 @@ class ScriptedSmtp:
                 elif stage == "RCPT" and reply.startswith("2"):
                     recipients.append(address)
                 elif stage == "DATA" and reply.startswith("354"):
-                    while not self.reads_messages and not self._is_over.wait(0.05):
+                    while not self.reads_messages and not self.is_over.wait(0.05):
                         connection.recv(1)
                     raw = _message(lines)
                     if raw is None:
@@ -130,23 +99,18 @@ class ScriptedSmtp:
                     if end is None or self.hangs_up:
                         return
                     sender, recipients = None, []
-        except OSError:
-            return
-        finally:
-            lines.close()
-            connection.close()
 
     def _reply(self, connection: socket.socket, stage: str, otherwise: str | None = None) -> str | None:
         script = self._script[stage]
         reply = script.popleft() if script else otherwise or ACCEPTS[stage]
         if reply == RESET:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_when_closed(connection)
         if reply in {DROP, RESET}:
             return None
-        while reply == DRIP and not self._is_over.wait(0.05):
+        while reply == DRIP and not self.is_over.wait(0.05):
             connection.sendall(b"250-more\r\n")
         if reply == SILENCE:
-            self._is_over.wait()
+            self.is_over.wait()
             return None
         connection.sendall(f"{reply}\r\n".encode())
         return reply

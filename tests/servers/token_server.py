@@ -4,6 +4,7 @@ A refresh token is good once: each renewal gives another one. It misbehaves as a
 """
 
 import json
+import socket
 import ssl
 import threading
 import time
@@ -11,12 +12,12 @@ from base64 import urlsafe_b64encode
 from collections import defaultdict, deque
 from collections.abc import Callable
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from tests.servers.listener import Listener
 from tests.servers.ports import HOST
 
 CLIENT_ID = "espomail-tests"
@@ -29,10 +30,11 @@ SILENCE = (0, "silence")  # instead of an answer: nothing, for as long as the se
 DRIP = (0, "drip")  # an answer without end, byte by byte
 
 
-class TokenServer:
+class TokenServer(Listener):
     """Start it with `with`. `answers("/token", (503, {}))` gives these answers before its own."""
 
     def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
+        super().__init__()
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.life_s: object = 3600
         self.extra: dict[str, object] = {}  # goes into every answer with tokens
@@ -44,32 +46,17 @@ class TokenServer:
         self._access: dict[str, tuple[str, float]] = {}
         self._codes: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
-        self._is_over = threading.Event()
-        self._http = ThreadingHTTPServer((HOST, 0), self._handler())
-        self._http.daemon_threads = True
-        scheme = "http"
+        self.url = f"http://{HOST}:{self.port}"
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)
-            self._http.socket = context.wrap_socket(
-                self._http.socket, server_side=True, do_handshake_on_connect=False
+            self._listener = context.wrap_socket(
+                self._listener, server_side=True, do_handshake_on_connect=False
             )
-            scheme = "https"
-        self.port: int = self._http.server_address[1]
-        self.url = f"{scheme}://{HOST if not certificate else 'localhost'}:{self.port}"
+            self.url = f"https://localhost:{self.port}"
 
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join(10)
+    def serve(self, connection: socket.socket) -> None:
+        self._handler()(connection, None, None)  # type: ignore[arg-type]  # it needs no server of HTTP's
 
     # --- what a test does
 
@@ -217,12 +204,12 @@ class TokenServer:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
                 status, content = provider._answer(self.path, _fields(body))
                 if (status, content) == SILENCE:
-                    provider._is_over.wait()
+                    provider.is_over.wait()
                     return
                 if (status, content) == DRIP:
                     self.send_response(200)
                     self.end_headers()
-                    while not provider._is_over.wait(0.05):
+                    while not provider.is_over.wait(0.05):
                         self.wfile.write(b" ")
                     return
                 whole = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -232,12 +219,6 @@ class TokenServer:
                 self.send_header("Content-Length", str(len(whole)))
                 self.end_headers()
                 self.wfile.write(whole)
-
-            def handle(self) -> None:
-                try:
-                    super().handle()
-                except OSError:  # the other side has gone
-                    return
 
             def log_message(self, *_: object) -> None:
                 return
