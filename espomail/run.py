@@ -151,7 +151,7 @@ class Run:
         gc.freeze()
         gc.set_threshold(50_000)
         if not self.request.is_dry_run:
-            after_import.forget_kept(self.chosen)
+            after_import.forget_needless(self.chosen)
             self.deliver(deadline=self.at(SENDING_SHARE))
             self.settle_left_over(until=self.at(LEFT_OVER_SHARE))
         self.visit_mailboxes(over_at=self.at(READING_SHARE))
@@ -196,6 +196,7 @@ class Run:
             case Asked(mailbox, answer):
                 while self.settle_next():
                     pass
+                after_import.forget_needless([mailbox])
                 answer.put(after_import.untold(mailbox))
             case Copying(some, target, is_written):
                 after_import.begin_copying(some, target)

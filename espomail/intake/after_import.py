@@ -19,7 +19,7 @@ from espomail.store import write
 from espomail.store.changes import change, remove
 from espomail.store.connection import writing
 from espomail.store.models import AfterImport, Journal
-from espomail.store.read import rows_in, rows_of
+from espomail.store.read import rows_of, tuples_of
 
 MESSAGES_PER_COMMAND: Final = 200
 
@@ -47,11 +47,9 @@ def untold(mailbox: Mailbox) -> list[Some]:
     rows = (
         Journal.select(Journal, AfterImport)
         .join(AfterImport)
-        .where(AfterImport.mailbox == mailbox.key, Journal.uid > 0)
+        .where(AfterImport.mailbox == mailbox.key)
         .order_by(Journal.id)
     )
-    if mailbox.imap.after_import == "delete":
-        rows = rows.where(~Journal.is_partial)
     groups: defaultdict[tuple[str, int, Target | None], list[tuple[int, Known]]] = defaultdict(list)
     for row in rows_of(rows):
         target = None
@@ -107,8 +105,18 @@ def forget(entries: Collection[int]) -> None:
             write.apply(remove(AfterImport, entry) for entry in entries)
 
 
-def forget_kept(mailboxes: Collection[Mailbox]) -> None:
-    """What was to be told when the configuration still said so, and now says that mail is left alone."""
+def forget_needless(mailboxes: Collection[Mailbox]) -> None:
+    """What no server is to be told.
+
+    That is what the configuration wants to be left alone by now; where it says delete, a message of which the
+    header alone is here; and one whose UID is another message's by now.
+    """
     keeping = [mailbox.key for mailbox in mailboxes if mailbox.imap.after_import == "keep"]
-    if keeping:
-        forget([row["journal"] for row in rows_in(AfterImport, "mailbox", keeping)])
+    deleting = [mailbox.key for mailbox in mailboxes if mailbox.imap.after_import == "delete"]
+    is_needless = (
+        AfterImport.mailbox.in_(keeping)
+        | (AfterImport.mailbox.in_(deleting) & Journal.is_partial)
+        | (Journal.uid < 0)
+    )
+    rows = AfterImport.select(AfterImport.journal).join(Journal).where(is_needless)
+    forget([entry for (entry,) in tuples_of(rows)])

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from espomail.intake import journal
+from espomail.intake import after_import, journal
 from espomail.intake.messages import Known, Position, RawMessage
 from espomail.store import write
 from espomail.store.changes import add, change
@@ -147,3 +147,14 @@ def test_uids_of_a_folder_that_is_read_again_may_be_other_messages_now(office, h
         known = journal.known("support", "INBOX", 7)
         assert {uid for uid, one in known.items() if one.is_former} == {1, 2, 3}
         assert 4 in known
+
+
+def test_server_is_told_nothing_of_a_message_whose_uid_is_anothers_by_now(office):
+    mailbox = office.config.mailboxes["support"]
+    (former,) = journal.keep("support", [message(office, 1)], Position("INBOX", 7, 1))
+    journal.keep(
+        "support", [message(office, 1, date=office.now + timedelta(days=1))], Position("INBOX", 7, 1)
+    )
+    office.write((add(AfterImport, journal=former.id, mailbox="support"),))  # it is decided only now
+    after_import.forget_needless([mailbox])
+    assert after_import.untold(mailbox) == office.rows(AfterImport) == []

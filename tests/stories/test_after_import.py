@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.office import mail
+from espomail.store.connection import close_database, open_database
+from espomail.store.models import AfterImport
+from tests.office import NOW, mail
 from tests.stories.conftest import Desk
 
 
@@ -13,6 +15,14 @@ def desk(desk_anywhere: Desk) -> Desk:
 
 def after_import(desk: Desk, what: str) -> None:
     desk.configure(("fetch_since: 2026-01-01", f"fetch_since: 2026-01-01\n      after_import: {what}"))
+
+
+def still_to_be_told(desk: Desk) -> int:
+    """Of how many messages the server is still to be told."""
+    open_database(f"sqlite:///{desk.espomail.folder}/espomail.db", now=NOW)
+    number: int = AfterImport.select().count()
+    close_database()
+    return number
 
 
 def move_to(desk: Desk, *path: str) -> str:
@@ -108,6 +118,27 @@ def test_mail_of_which_only_the_header_is_here_says_so_and_is_not_deleted(desk: 
     assert "larger than the max_size" in desk.espomail.json("email", "show", email["id"])["body_plain"]
     desk.espomail.ok("fetch", "--no-send")
     assert desk.mailboxes.messages(desk.address) == [large]
+
+
+@pytest.mark.parametrize("before", ["delete", "{move: INBOX/./impossible/../x/}"])
+def test_mail_that_is_not_deleted_is_not_looked_after_for_ever(desk: Desk, before: str):
+    desk.mailboxes.deliver(desk.address, mail("Large", body="word " * 1_000))
+    for what in (before, "delete"):
+        after_import(desk, f"{what}\n      max_size: 1K")
+        desk.espomail.run("fetch", "--no-send")
+    assert still_to_be_told(desk) == 0
+    after_import(desk, move_to(desk, "Done"))
+    desk.espomail.ok("fetch", "--no-send")
+    assert len(desk.mailboxes.messages(desk.address)) == 1
+
+
+def test_mail_of_which_only_the_header_is_here_is_moved_whole(desk: Desk):
+    after_import(desk, move_to(desk, "Done") + "\n      max_size: 1K")
+    large = mail("Large", body="word " * 1_000)
+    desk.mailboxes.deliver(desk.address, large)
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.mailboxes.messages(desk.address, desk.mailboxes.name("Done")) == [large]
+    assert still_to_be_told(desk) == 0
 
 
 def test_folder_that_is_gone_keeps_no_other_back(desk: Desk):
