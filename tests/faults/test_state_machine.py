@@ -67,12 +67,15 @@ class Mailbox(RuleBasedStateMachine):
         self.user = user
         self.program = Killable(folder)
         self.mails = 0
+        self.deliveries = 0
+        self.began_at = datetime.now(UTC) - timedelta(hours=5)
         self.deleted: set[int] = set()  # by people, perhaps before they were read
         self.handed_over: set[int] = set()
         self.here: set[int] = set()
         self.after_import = "keep"
         for name in ("Box", DONE):
             dovecot.command(user, "create", name)
+        self.copy: Path | None = dovecot.back_up(user)
 
     # --- what comes, and what people do
 
@@ -80,13 +83,12 @@ class Mailbox(RuleBasedStateMachine):
     def mail_arrives(self, number: int, folder: str) -> None:
         new = range(self.mails, self.mails + number)
         self.mails += number
-        self.dovecot.deliver(self.user, *map(as_mail, new), folder=folder)
+        self.deliver(*new, folder=folder)
 
     @precondition(lambda self: self.mails)
     @rule(folder=folders, data=st.data())
     def mail_arrives_again(self, folder: str, data: st.DataObject) -> None:
-        number = data.draw(st.integers(0, self.mails - 1))
-        self.dovecot.deliver(self.user, as_mail(number), folder=folder)
+        self.deliver(data.draw(st.integers(0, self.mails - 1)), folder=folder)
 
     @rule(is_new=st.booleans())
     def mail_is_handed_over(self, is_new: bool) -> None:
@@ -123,8 +125,26 @@ class Mailbox(RuleBasedStateMachine):
         if self.on_server(folder):
             self.dovecot.command(self.user, "store", which, "+FLAGS", flags, folder=folder)
 
+    @rule()
+    def server_is_backed_up(self) -> None:
+        self.copy = self.dovecot.back_up(self.user)
+
+    @precondition(lambda self: self.copy)
+    @rule(number=numbers)
+    def server_is_set_back_and_catches_up(self, number: int) -> None:
+        """Some more mails than it has lost come before the next run, which says so."""
+        assert self.copy is not None
+        before = set(self.on_server(*READ, DONE)), [self.uid_next(folder) for folder in READ]
+        self.dovecot.set_back(self.user, self.copy)
+        self.deleted |= before[0] - set(self.on_server(*READ, DONE))
+        for folder, uid_next in zip(READ, before[1], strict=True):
+            self.mail_arrives(uid_next - self.uid_next(folder) + number, folder)
+        self.fetch(FetchRequest(mailboxes=("support",)))
+        self.run_goes_well(is_named=True)
+
     @rule(folder=folders)
     def server_gives_new_uids(self, folder: str) -> None:
+        self.copy = None  # it might give the same UIDVALIDITY once more
         maildir = self.dovecot.mail_of(self.user)
         place = maildir if folder == "INBOX" else maildir / f".{folder}"
         for file in (place / "dovecot-uidlist", *place.glob("dovecot.index*")):
@@ -171,6 +191,19 @@ class Mailbox(RuleBasedStateMachine):
         self.run_goes_well(is_named=False)
 
     # --- what is used above
+
+    def deliver(self, *numbers: int, folder: str) -> None:
+        """Each at a second of its own, since a mail is known by its date, too."""
+        for number in numbers:
+            self.deliveries += 1
+            at = self.began_at + timedelta(seconds=self.deliveries)
+            self.dovecot.deliver(self.user, as_mail(number), folder=folder, at=at)
+
+    def uid_next(self, folder: str) -> int:
+        client = self.dovecot.client(self.user)
+        told = client.status(folder, "(UIDNEXT)")[1][0]
+        client.logout()
+        return int(re.findall(rb"UIDNEXT (\d+)", told)[0])
 
     def configure(self, port: int | None = None) -> None:
         self.program.configure(
