@@ -18,16 +18,14 @@ class Authority:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of the tests")])
         certificate = (
-            self._builder(self.name, self.key.public_key(), -1, 30)
+            self._builder(self.name, self.key.public_key(), until_days=30)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(self.key, hashes.SHA256())
         )
         self.ca_file = folder / "ca.pem"
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def certify(
-        self, *names: str, since_days: int = -1, until_days: int = 30, file: str = "server"
-    ) -> tuple[Path, Path]:
+    def certify(self, *names: str, until_days: int = 30, file: str = "server") -> tuple[Path, Path]:
         """A certificate for these host names and addresses; gives its file and its key's."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
@@ -35,7 +33,7 @@ class Authority:
             x509.IPAddress(ip_address(name)) if name[0].isdigit() else x509.DNSName(name) for name in names
         ]
         certificate = (
-            self._builder(subject, key.public_key(), since_days, until_days)
+            self._builder(subject, key.public_key(), until_days)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .sign(self.key, hashes.SHA256())
         )
@@ -51,7 +49,7 @@ class Authority:
         return files
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, since_days: int, until_days: int
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, until_days: int
     ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         return (
@@ -60,6 +58,6 @@ class Authority:
             .issuer_name(self.name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now + datetime.timedelta(days=since_days))
+            .not_valid_before(now - datetime.timedelta(days=2))
             .not_valid_after(now + datetime.timedelta(days=until_days))
         )

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.servers.ports import wait_until
+from tests.servers.private_server import installed
 
 LOCK = Path("/run/crond.pid")
 TABLES = Path("/etc/cron.d")
@@ -35,9 +36,7 @@ class Cron:
     def __init__(
         self, crontab: str, *, login: str = "root", environment: Mapping[str, str] | None = None
     ) -> None:
-        self.program = shutil.which("cron", path=f"{os.environ['PATH']}:/usr/sbin")
-        if self.program is None:
-            raise FileNotFoundError("cron is not installed: apt-get install cron")
+        self._program = installed("cron", "cron")
         self.login = login
         self.folder = Path(tempfile.mkdtemp(prefix="cron-", dir="/tmp"))
         self.table = TABLES / f"espomail-tests-{os.getpid()}-{self.folder.name[5:].replace('_', '-')}"
@@ -102,7 +101,7 @@ class Cron:
             raise ChildProcessError(f"cron has ended: {said}")
         with (self.folder / "cron.log").open("wb") as log:
             self._own = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", str(self.program), "-f"],
+                ["setpriv", "--pdeathsig", "TERM", self._program, "-f"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

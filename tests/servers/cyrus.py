@@ -4,19 +4,14 @@ Folders lie below INBOX with `.` between their names, and a folder's name in the
 have to be made known; their INBOX is made when they first sign in. Needs root, to become Debian's `cyrus`.
 """
 
-import os
-import pwd
 import shutil
 import subprocess
-import tempfile
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from tests.servers.certificates import Authority
 from tests.servers.mailboxes import PASSWORD, Mailboxes
-from tests.servers.ports import HOST, free_port, is_listening, wait_until
+from tests.servers.private_server import PrivateServer
 
 # As a package it would remove Dovecot's: script/test unpacks it there.
 IMAPD: Final = Path("/var/cache/espomail-tests/cyrus-imapd/usr/lib/cyrus/bin/imapd")
@@ -53,7 +48,7 @@ SERVICES {{
 """
 
 
-class Cyrus(Mailboxes):
+class Cyrus(PrivateServer, Mailboxes):
     """Start it with `with`. Ports are attributes; `ca_file` is what a client has to trust."""
 
     separator = "."
@@ -62,14 +57,13 @@ class Cyrus(Mailboxes):
     def __init__(self) -> None:
         if not IMAPD.exists():
             raise FileNotFoundError("cyrus-imapd is not there: run script/test once, which unpacks it")
-        self.folder = Path(tempfile.mkdtemp(prefix="cyrus-", dir="/tmp"))
-        self.imap_port, self.imaps_port = free_port(), free_port()
+        super().__init__(2)
+        self.imap_port, self.imaps_port = self.ports
         self._users: set[str] = set()
-        authority = Authority(self.folder)
-        certificate, key = authority.certify("localhost", HOST)
-        self.ca_file = authority.ca_file
         configuration = self.folder / "imapd.conf"
-        configuration.write_text(CONFIGURATION.format(folder=self.folder, certificate=certificate, key=key))
+        configuration.write_text(
+            CONFIGURATION.format(folder=self.folder, certificate=self.certificate, key=self.key)
+        )
         (self.folder / "cyrus.conf").write_text(
             SERVICES.format(
                 configuration=configuration,
@@ -82,59 +76,10 @@ class Cyrus(Mailboxes):
             (self.folder / name).mkdir(parents=True)
         self._give_away(self.folder, *self.folder.rglob("*"))
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def start(self) -> None:
-        """Start it, also again after `stop`; it keeps its ports and its mail. It ends with this process."""
-        # A master that changes its user itself would lose the signal that tells it of this process's end.
-        as_cyrus = ["setpriv", "--reuid=cyrus", "--regid=mail", "--init-groups", "--pdeathsig=TERM"]
-        files = [
-            "-C",
-            self.folder / "imapd.conf",
-            "-M",
-            self.folder / "cyrus.conf",
-            "-p",
-            self.folder / "pid",
-        ]
-        with (self.folder / "output").open("ab") as output:
-            self.process = subprocess.Popen(
-                [*as_cyrus, "/usr/sbin/cyrmaster", *files],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=self.folder,
-                start_new_session=True,  # at its end it sends the signal to all of its process group
-            )
-        for port in (self.imap_port, self.imaps_port):
-            wait_until(partial(self._is_listening, port), f"Cyrus on port {port}")
-
-    def stop(self) -> None:
-        """Stop it with all its processes."""
-        if not hasattr(self, "process"):
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def _is_listening(self, port: int) -> bool:
-        if self.process.poll() is not None:
-            raise ChildProcessError(f"Cyrus has ended: {(self.folder / 'output').read_text()[-2000:]}")
-        return is_listening(port)
+    def _command(self) -> Sequence[str | Path]:
+        configuration, services, pid = (self.folder / name for name in ("imapd.conf", "cyrus.conf", "pid"))
+        as_cyrus = ("setpriv", "--reuid=cyrus", "--regid=mail", "--init-groups")
+        return [*as_cyrus, "/usr/sbin/cyrmaster", "-C", configuration, "-M", services, "-p", pid]
 
     def add_user(self, user: str) -> None:
         """Let a user, given as an address, sign in."""
@@ -159,6 +104,5 @@ class Cyrus(Mailboxes):
         return self.folder / "mail"
 
     def _give_away(self, *files: Path) -> None:
-        cyrus = pwd.getpwnam("cyrus")
         for file in files:
-            os.chown(file, cyrus.pw_uid, cyrus.pw_gid)
+            shutil.chown(file, "cyrus", "mail")

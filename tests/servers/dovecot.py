@@ -6,18 +6,13 @@ Every user exists, with one password. Needs root: Debian's Dovecot gives its rig
 import os
 import pwd
 import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.servers.certificates import Authority
 from tests.servers.mailboxes import PASSWORD, Mailboxes
-from tests.servers.ports import HOST, free_port, is_listening, wait_until
+from tests.servers.ports import HOST
+from tests.servers.private_server import PrivateServer, installed
 
 DOMAINS = ("example.com", "customer.example", "other.example")
 
@@ -79,32 +74,24 @@ namespace inbox {{
 """
 
 
-class Dovecot(Mailboxes):
+class Dovecot(PrivateServer, Mailboxes):
     """Start it with `with`. Ports are attributes; `ca_file` is what a client has to trust."""
 
     def __init__(
         self, *, names: Sequence[str] = ("localhost", HOST), until_days: int = 30, more: str = ""
     ) -> None:
         """`more` are settings of Dovecot's."""
-        self.program = shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin")
-        if self.program is None:
-            raise FileNotFoundError("dovecot is not installed: apt-get install dovecot-imapd dovecot-lmtpd")
-        self.folder = Path(tempfile.mkdtemp(prefix="dovecot-", dir="/tmp"))
-        self.folder.chmod(0o755)
-        authority = Authority(self.folder)
-        certificate, key = authority.certify(
-            *names, until_days=until_days, since_days=min(-1, until_days - 1)
-        )
-        self.ca_file = authority.ca_file
-        self.imap_port, self.imaps_port, self.lmtp_port, self.auth_port = (free_port() for _ in range(4))
+        self._program = installed("dovecot", "dovecot-imapd", "dovecot-lmtpd")
+        super().__init__(4, names, until_days)
+        self.imap_port, self.imaps_port, self.lmtp_port, self.auth_port = self.ports
         user = pwd.getpwnam("mail")
         (self.folder / "home").mkdir()
         os.chown(self.folder / "home", user.pw_uid, user.pw_gid)
         (self.folder / "dovecot.conf").write_text(
             CONFIGURATION.format(
                 folder=self.folder,
-                certificate=certificate,
-                key=key,
+                certificate=self.certificate,
+                key=self.key,
                 password=PASSWORD,
                 user=user.pw_uid,
                 group=user.pw_gid,
@@ -116,43 +103,8 @@ class Dovecot(Mailboxes):
             + more
         )
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def start(self) -> None:
-        """Start it, also again after `stop`; it keeps its ports and its mail. It ends with this process."""
-        dovecot = [str(self.program), "-F", "-c", str(self.folder / "dovecot.conf")]
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", *dovecot], stdin=subprocess.DEVNULL
-        )
-        for port in (self.imap_port, self.imaps_port, self.lmtp_port, self.auth_port):
-            wait_until(partial(self._is_listening, port), f"Dovecot on port {port}")
-
-    def stop(self) -> None:
-        """Stop it with all its processes."""
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def _is_listening(self, port: int) -> bool:
-        if self.process.poll() is not None:
-            log = self.folder / "log"
-            raise ChildProcessError(f"Dovecot has ended: {log.read_text()[-2000:] if log.exists() else ''}")
-        return is_listening(port)
+    def _command(self) -> Sequence[str | Path]:
+        return [self._program, "-F", "-c", self.folder / "dovecot.conf"]
 
     def mail_of(self, user: str) -> Path:
         return self.folder / "home" / user / "Maildir"

@@ -18,6 +18,23 @@ with Dovecot() as dovecot, Cyrus() as cyrus, Postfix(dovecot) as postfix:
     print(dovecot.imap_port, cyrus.imap_port, postfix.smtp_port, flush=True)
     input()
 """
+STUBBORN = """
+import sys
+from tests.servers.private_server import PrivateServer
+SERVER = '''
+import signal, socket, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    server.accept()[0].close()
+'''
+class Stubborn(PrivateServer):
+    def _command(self):
+        return [sys.executable, "-c", SERVER, str(self.ports[0])]
+with Stubborn(1) as server:
+    print(server.folder, *server.ports, flush=True)
+    input()
+"""
 CRON = """
 from tests.servers.cron import Cron
 with Cron("* * * * * echo ran") as cron:
@@ -45,6 +62,12 @@ def test_servers_end_with_the_tests_that_started_them(root):
         wait_until(lambda port=port: not is_listening(int(port)), f"the end of the server on port {port}")
     for folder in folders:
         shutil.rmtree(folder)
+
+
+def test_server_that_does_not_want_to_end_is_killed(root):
+    folder, port = said_before_its_kill(STUBBORN)
+    wait_until(lambda: not is_listening(int(port)), "its end")
+    shutil.rmtree(folder)
 
 
 def test_cron_runs_nothing_any_more_and_forgets_the_crontab(root):

@@ -139,7 +139,7 @@ def test_server_that_is_not_trusted_is_told_nothing(
     tmp_path: Path, names: tuple[str, ...], until_days: int, is_known: bool, said: str
 ):
     authority = Authority(tmp_path)
-    certificate = authority.certify(*names, since_days=-2, until_days=until_days)
+    certificate = authority.certify(*names, until_days=until_days)
     with TokenServer(certificate) as server:
         with pytest.raises(ServerTrouble, match=said):
             asked(server, authority.ca_file if is_known else None)
