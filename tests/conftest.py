@@ -2,11 +2,13 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from espomail.store import connection
 from tests.servers.cron import Cron
 from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
@@ -90,3 +92,16 @@ def user(tmp_path: Path) -> str:
 def espomail(tmp_path: Path) -> Espomail:
     """An installation without a configuration."""
     return Espomail(tmp_path)
+
+
+@pytest.fixture
+def add_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give the program one migration more than databases have had so far: `0900_more`."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(connection.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def add(does: str = "db.execute_sql('CREATE TABLE more (x)')") -> None:
+        (folder / "0900_more.py").write_text(f"def up(migrator, db):\n    {does}\n")
+        monkeypatch.setattr(connection, "MIGRATIONS", folder)
+
+    return add

@@ -36,6 +36,18 @@ def staff(office_with: OfficeWith) -> Office:
     return office_with("  anna: {", "  ada: {admin: true}\n  lena: {active: false}\n  anna: {login: anovak, ")
 
 
+def acting(staff: Office, uid: int, sudo_uid: int | None, as_user: str | None) -> Actor:
+    """Who acts in a process of that uid, which sudo may have started for another, with that `--as`."""
+    return actor_for(
+        staff.config,
+        uid=uid,
+        owner_uid=OWNER,
+        sudo_uid=sudo_uid,
+        as_user=as_user,
+        login_of=LOGINS.__getitem__,
+    )
+
+
 @pytest.mark.parametrize(
     ("uid", "sudo_uid", "as_user", "actor"),
     [
@@ -56,15 +68,7 @@ def staff(office_with: OfficeWith) -> Office:
 def test_the_uids_say_who_is_acting(
     staff: Office, uid: int, sudo_uid: int | None, as_user: str | None, actor: Actor
 ) -> None:
-    found = actor_for(
-        staff.config,
-        uid=uid,
-        owner_uid=OWNER,
-        sudo_uid=sudo_uid,
-        as_user=as_user,
-        login_of=LOGINS.__getitem__,
-    )
-    assert found == actor
+    assert acting(staff, uid, sudo_uid, as_user) == actor
 
 
 @pytest.mark.parametrize(
@@ -83,14 +87,7 @@ def test_the_uids_say_who_is_acting(
 )
 def test_nobody_else_acts(staff: Office, uid: int, sudo_uid: int | None, as_user: str | None) -> None:
     with pytest.raises(NotPermitted):
-        actor_for(
-            staff.config,
-            uid=uid,
-            owner_uid=OWNER,
-            sudo_uid=sudo_uid,
-            as_user=as_user,
-            login_of=LOGINS.__getitem__,
-        )
+        acting(staff, uid, sudo_uid, as_user)
 
 
 # --- with real uids

@@ -29,15 +29,8 @@ def test_database_that_is_up_to_date_stays_as_it_is(office, capsys):
     assert (code, json.loads(out)) == (0, {"applied": []})
 
 
-def test_older_database_is_upgraded_and_other_commands_ask_for_it(office, capsys, monkeypatch, tmp_path):
-    folder = tmp_path / "migrations"
-    folder.mkdir()
-    for file in connection.MIGRATIONS.glob("0*.py"):
-        (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "0900_more.py").write_text(
-        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (x)')\n"
-    )
-    monkeypatch.setattr(connection, "MIGRATIONS", folder)
+def test_older_database_is_upgraded_and_other_commands_ask_for_it(office, capsys, add_migration):
+    add_migration()
     code, _, said = call(office, capsys, "case", "list")
     assert (code, "espomail db upgrade" in said) == (75, True)
     code, out, _ = call(office, capsys, "db", "upgrade", "--json")

@@ -44,17 +44,8 @@ def test_database_of_a_newer_program_is_refused(database_file):
         open_database(f"sqlite:///{database_file}", now=NOW)
 
 
-def test_old_database_is_upgraded_only_where_that_is_allowed_and_kept_as_it_was(
-    database_file, monkeypatch, tmp_path
-):
-    folder = tmp_path / "migrations"
-    folder.mkdir()
-    for file in connection.MIGRATIONS.glob("0*.py"):
-        (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "0900_more.py").write_text(
-        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (x)')\n"
-    )
-    monkeypatch.setattr(connection, "MIGRATIONS", folder)
+def test_old_database_is_upgraded_only_where_that_is_allowed_and_kept_as_it_was(database_file, add_migration):
+    add_migration()
     close_database()
     with pytest.raises(TryAgainLater, match="espomail db upgrade"):
         open_database(f"sqlite:///{database_file}", now=NOW)
@@ -142,20 +133,13 @@ def test_writer_that_does_not_get_the_lock_says_to_try_again(database_file):
     other.close()
 
 
-def test_upgrade_that_is_interrupted_is_done_by_the_next_one(database_file, monkeypatch, tmp_path):
-    folder = tmp_path / "migrations"
-    folder.mkdir()
-    for file in connection.MIGRATIONS.glob("0*.py"):
-        (folder / file.name).write_bytes(file.read_bytes())
-    monkeypatch.setattr(connection, "MIGRATIONS", folder)
+def test_upgrade_that_is_interrupted_is_done_by_the_next_one(database_file, add_migration):
+    add_migration("raise KeyboardInterrupt")
     close_database()
-    (folder / "0900_more.py").write_text("def up(migrator, db):\n    raise KeyboardInterrupt\n")
     with pytest.raises(KeyboardInterrupt):
         open_database(f"sqlite:///{database_file}", now=NOW, may_upgrade=True)
     close_database()
-    (folder / "0900_more.py").write_text(
-        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (x)')\n"
-    )
+    add_migration()
     assert open_database(f"sqlite:///{database_file}", now=NOW, may_upgrade=True) == ["0900_more"]
 
 
