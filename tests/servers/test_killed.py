@@ -35,6 +35,16 @@ with Stubborn(1) as server:
     print(server.folder, *server.ports, flush=True)
     input()
 """
+DEMO = """
+from pathlib import Path
+from tests.servers.espomail import Espomail
+from tests.stories.test_demo import ports, served
+Espomail(Path({folder!r})).run("demo")
+demo = Espomail(Path({folder!r}, "espomail-demo"))
+with served(demo):
+    print(*ports(demo), flush=True)
+    input()
+"""
 CRON = """
 from tests.servers.cron import Cron
 with Cron("* * * * * echo ran") as cron:
@@ -55,19 +65,27 @@ def said_before_its_kill(program: str, lines: int = 1) -> list[str]:
     return said
 
 
+def assert_servers_end(*ports: str) -> None:
+    for port in ports:
+        wait_until(lambda port=port: not is_listening(int(port)), f"the end of the server on port {port}")
+
+
 def test_servers_end_with_the_tests_that_started_them(root):
     said = said_before_its_kill(SERVERS, lines=2)
     folders, ports = said[:3], said[3:]
-    for port in ports:
-        wait_until(lambda port=port: not is_listening(int(port)), f"the end of the server on port {port}")
+    assert_servers_end(*ports)
     for folder in folders:
         shutil.rmtree(folder)
 
 
 def test_server_that_does_not_want_to_end_is_killed(root):
     folder, port = said_before_its_kill(STUBBORN)
-    wait_until(lambda: not is_listening(int(port)), "its end")
+    assert_servers_end(port)
     shutil.rmtree(folder)
+
+
+def test_demo_that_is_served_ends_with_the_tests_that_started_it(tmp_path: Path):
+    assert_servers_end(*said_before_its_kill(DEMO.format(folder=str(tmp_path))))
 
 
 def test_cron_runs_nothing_any_more_and_forgets_the_crontab(root):

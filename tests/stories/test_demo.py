@@ -60,7 +60,7 @@ class Served:
 @contextmanager
 def served(demo: Espomail) -> Iterator[Served]:
     with subprocess.Popen(
-        [PROGRAM, "demo", "--serve"],
+        ["setpriv", "--pdeathsig", "TERM", PROGRAM, "demo", "--serve"],  # ends when the tests are killed
         cwd=demo.folder,
         env=demo.environment,
         stderr=subprocess.PIPE,

@@ -15,8 +15,9 @@ import pytest
 from espomail.operations.demo import open_demo
 from espomail.operations.demo_mailboxes import Mailboxes
 from espomail.operations.demo_mails import EMMA, SUPPORT, first_letters
-from espomail.operations.demo_servers import HOST, free_ports, serving, write_logins
+from espomail.operations.demo_servers import HOST, serving, write_logins
 from tests.servers.espomail import Ended, Espomail
+from tests.servers.ports import free_port
 from tests.test_docs import ROOT, console_lines, espomail_commands
 
 PASSWORD = "correct-horse-battery"
@@ -108,7 +109,7 @@ def mailboxes(tmp_path: Path) -> Mailboxes:
 
 
 def test_readme_leads_a_new_user_to_the_first_cases(tmp_path: Path, mailboxes: Mailboxes):
-    imap_port, smtp_port = free_ports(2)
+    imap_port, smtp_port = free_port(), free_port()
     user = NewUser(tmp_path / "home", imap_port, smtp_port)
     user.espomail.folder.mkdir()
     typed = [line for line in console_lines(ROOT / "README.md") if line.startswith("espomail ")]
