@@ -41,6 +41,7 @@ userdb {{
   args = uid={user} gid={group} home={folder}/home/%u allow_all_users=yes
 }}
 service imap-login {{
+  service_count = 0  # one process for many connections
   inet_listener imap {{
     port = {imap_port}
   }}
