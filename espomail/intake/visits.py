@@ -33,7 +33,7 @@ CONNECTIONS: Final = 8  # at once, while servers answer
 MOST_CONNECTIONS: Final = 48  # once they keep us waiting; each thread may hold a batch
 MOST_AT_ONE_SERVER: Final = 8
 MOST_QUEUED: Final = 2  # events; a batch may have some megabytes
-IDLE_S: Final = 0.25  # nothing was brought for so long: servers keep us waiting
+IDLE_S: Final = 0.25  # a visit that has brought nothing for so long is kept waiting by its server
 PATIENCE_S: Final = 5  # for visits that go on when the time for all of them is over
 SHORTEST_VISIT_S: Final = 10  # what any mailbox may take, however many are waiting
 
@@ -111,6 +111,13 @@ class _Gone(Struct, frozen=True):
     """A thread has ended."""
 
 
+class _OnVisit(Struct):
+    """A visit that goes on."""
+
+    mailbox: Mailbox
+    silent_since: float  # when it began, or has last brought anything
+
+
 class _Stopped(Exception):
     """Nobody listens any more."""
 
@@ -126,7 +133,7 @@ class Visits:
         self._events: queue.Queue[Event | _Gone] = queue.Queue(MOST_QUEUED)
         self._is_stopped = threading.Event()
         self._threads = 0
-        self._on_visit: dict[str, Mailbox] = {}
+        self._on_visit: dict[str, _OnVisit] = {}
 
     def __enter__(self) -> Self:
         """Raises TryAgainLater where the system lets no thread begin."""
@@ -162,11 +169,16 @@ class Visits:
         """The event, if it is one to be told."""
         if isinstance(event, _Gone):
             self._threads -= 1
-        elif not isinstance(event, Left) or self._on_visit.pop(event.mailbox.key, None) is not None:
-            yield event
+            return
+        if isinstance(event, Left):
+            with self._changed:
+                is_told = self._on_visit.pop(event.mailbox.key, None) is None
+            if is_told:
+                return
+        yield event
 
     def _given_up(self) -> Left:
-        mailbox = next(iter(self._on_visit.values()))
+        mailbox = next(iter(self._on_visit.values())).mailbox
         said = f"{mailbox.imap.host}:{mailbox.imap.port}: the server does not answer in time"
         return Left(mailbox, ServerTrouble(f"{said}; the others, and mail to be sent, need theirs"))
 
@@ -179,14 +191,24 @@ class Visits:
         event = self._event_at_hand()
         if event is not None or meanwhile():
             return event
-        try:
+        self._send_more()
+        with suppress(queue.Empty):
             return self._events.get(timeout=IDLE_S)
-        except queue.Empty:
-            with self._changed:
-                may_be_of_use = any(self._has_room(mailbox) for mailbox in self._waiting)
-            if may_be_of_use and self._threads < MOST_CONNECTIONS:
+        return None
+
+    def _send_more(self) -> None:
+        """Send as many as are kept waiting, so that other servers' mailboxes have their turn meanwhile."""
+        with self._changed:
+            may_be_of_use = not self._is_over() and any(map(self._has_room, self._waiting))
+            wanted = min(MOST_CONNECTIONS, CONNECTIONS + len(self._kept_waiting()))
+        if may_be_of_use:
+            for _ in range(wanted - self._threads):
                 self._send_one()
-            return None
+
+    def _kept_waiting(self) -> list[Mailbox]:
+        """Those on visit whose servers have let us wait for a while. Under the lock."""
+        since = time.monotonic() - IDLE_S
+        return [one.mailbox for one in self._on_visit.values() if one.silent_since <= since]
 
     # --- in the threads
 
@@ -205,22 +227,38 @@ class Visits:
             self._put(_Gone())
 
     def _choose(self) -> Mailbox | None:
-        """The next mailbox whose server has room for one more of us; None when time or work is over."""
+        """The next mailbox to visit; None when time or work is over."""
         with self._changed:
             while self._waiting and not self._is_over():
-                for mailbox in self._waiting:
-                    if self._has_room(mailbox):
-                        self._waiting.remove(mailbox)
-                        self._on_visit[mailbox.key] = mailbox
-                        self._at_server[_server_of(mailbox)] += 1
-                        return mailbox
+                mailbox = self._first_with_room()
+                if mailbox is not None:
+                    self._waiting.remove(mailbox)
+                    self._on_visit[mailbox.key] = _OnVisit(mailbox, time.monotonic())
+                    self._at_server[_server_of(mailbox)] += 1
+                    return mailbox
                 self._changed.wait(timeout=1)
         return None
+
+    def _first_with_room(self) -> Mailbox | None:
+        """The first whose server has room; one that keeps us waiting is the last choice. Under the lock."""
+        slow = {_server_of(mailbox) for mailbox in self._kept_waiting()}
+        of_slow = None
+        for mailbox in filter(self._has_room, self._waiting):
+            if _server_of(mailbox) not in slow:
+                return mailbox
+            of_slow = of_slow or mailbox
+        return of_slow
 
     def _release(self, mailbox: Mailbox) -> None:
         with self._changed:
             self._at_server[_server_of(mailbox)] -= 1
             self._changed.notify_all()
+
+    def _has_brought(self, mailbox: Mailbox) -> None:
+        with self._changed:
+            visit = self._on_visit.get(mailbox.key)
+            if visit is not None:  # it may have been given up
+                visit.silent_since = time.monotonic()
 
     def _has_room(self, mailbox: Mailbox) -> bool:
         return self._at_server[_server_of(mailbox)] < MOST_AT_ONE_SERVER
@@ -269,6 +307,7 @@ class Visits:
                     with session.at_rest():
                         compressed = [compress(message.raw) for message in batch.messages]
                         self._put(Brought(mailbox, batch, compressed))
+                        self._has_brought(mailbox)
                     if time.monotonic() > deadline:
                         break
             except Refused as trouble:

@@ -1,6 +1,7 @@
 """A run ends in time, whatever its servers do, and all mailboxes have their turn."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -93,6 +94,39 @@ def test_silent_servers_keep_no_sound_one_waiting(silent: ScriptedImap, sound: S
     mailboxes = {f"silent{number}": silent for number in range(30)} | {"sound": sound}
     report = fetch(tmp_path, mailboxes, 4)
     assert (report.mailboxes[-1].ok, report.mailboxes[-1].imported) == (True, 1)
+
+
+def test_servers_that_keep_visits_waiting_leave_as_many_for_the_sound_ones(
+    silent: ScriptedImap, tmp_path: Path
+):
+    """The visits end one soon after the other, so that the run has always something to do."""
+
+    class Steady(ScriptedImap):
+        going_on = most = 0
+
+        def _say(self, connection: socket.socket, stage: str, tag: bytes, command: str = "") -> bool:
+            if stage == "LOGIN":
+                self.going_on += 1
+                self.most = max(self.most, self.going_on)
+                self._is_over.wait(0.1)
+                self.going_on -= 1
+            return super()._say(connection, stage, tag, command)
+
+    with Steady() as steady:
+        mailboxes = {f"silent{number}": silent for number in range(8)}
+        mailboxes |= {f"steady{number}": steady for number in range(40)}
+        report = fetch(tmp_path, mailboxes, 6)
+        assert [box.ok for box in report.mailboxes] == [False] * 8 + [True] * 40
+        assert steady.most > 4
+
+
+def test_server_that_keeps_visits_waiting_has_no_more_of_them_while_others_wait(
+    silent: ScriptedImap, sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(visits, "CONNECTIONS", 2)
+    monkeypatch.setattr(visits, "MOST_CONNECTIONS", 4)
+    mailboxes = {f"silent{number}": silent for number in range(8)} | {"sound": sound}
+    assert fetch(tmp_path, mailboxes, 2).mailboxes[-1].ok is True
 
 
 def test_who_had_no_turn_comes_first_in_the_next_run(
