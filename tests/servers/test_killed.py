@@ -14,7 +14,7 @@ from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 from tests.servers.postfix import Postfix
 with Dovecot() as dovecot, Cyrus() as cyrus, Postfix(dovecot) as postfix:
-    print(dovecot.folder, cyrus.folder, postfix.folder)
+    print(dovecot.folder, cyrus.folder, postfix.folder, end=" ")
     print(dovecot.imap_port, cyrus.imap_port, postfix.smtp_port, flush=True)
     input()
 """
@@ -53,14 +53,14 @@ with Cron("* * * * * echo ran") as cron:
 """
 
 
-def said_before_its_kill(program: str, lines: int = 1) -> list[str]:
-    """What a Python program has said when it waits for input, and is killed instead."""
+def said_before_its_kill(program: str) -> list[str]:
+    """The words of the line that a Python program says before it waits for input, and is killed instead."""
     command = [sys.executable, "-c", program]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as running:
         assert running.stdout is not None
-        said = [word for _ in range(lines) for word in running.stdout.readline().split()]
+        said = running.stdout.readline().split()
         running.kill()
     return said
 
@@ -71,7 +71,7 @@ def assert_servers_end(*ports: str) -> None:
 
 
 def test_servers_end_with_the_tests_that_started_them(root):
-    said = said_before_its_kill(SERVERS, lines=2)
+    said = said_before_its_kill(SERVERS)
     folders, ports = said[:3], said[3:]
     assert_servers_end(*ports)
     for folder in folders:
@@ -91,9 +91,7 @@ def test_demo_that_is_served_ends_with_the_tests_that_started_it(tmp_path: Path)
 def test_cron_runs_nothing_any_more_and_forgets_the_crontab(root):
     folder, table = map(Path, said_before_its_kill(CRON))
     assert table.exists()
-    subprocess.run(
-        [folder / "shell", "-c", "echo ran"], check=True
-    )  # as a cron of the host would, each minute
+    subprocess.run([folder / "shell", "-c", "echo ran"], check=True)  # as the host's cron would, each minute
     assert not table.exists()
     assert not (folder / "output").exists()
     shutil.rmtree(folder)
