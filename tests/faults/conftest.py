@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from espomail.config.load import load
 from espomail.intake import imap as imap_module
 from espomail.operations.reconcile import reconcile
 from espomail.report import FetchReport, FetchRequest, MailboxReport
-from espomail.store.connection import close_database, open_database
 from espomail.store.models import Case, Email, Journal
 from tests.office import mail
 from tests.servers.dovecot import Dovecot
+from tests.servers.espomail import Espomail
 from tests.servers.mailboxes import PASSWORD, Mailboxes
 from tests.servers.ports import HOST
 from tests.servers.proxy import Fault, Proxy, Then
@@ -68,11 +67,10 @@ class Desk:
     """An installation that reads one mailbox through a proxy. Give it a `fault`, and let it `fetch`."""
 
     def __init__(self, folder: Path, mailboxes: Mailboxes, proxy: Proxy, user: str) -> None:
-        self.folder = folder
+        self.espomail = Espomail(folder)
         self.mailboxes = mailboxes
         self.proxy = proxy
         self.user = user
-        self.config = folder / "config.yaml"
         self.configure()
 
     def configure(self, *, security: str = "none", after_import: str = "keep", more: str = "") -> None:
@@ -86,8 +84,7 @@ class Desk:
             password=PASSWORD,
             after_import=after_import,
         )
-        self.config.write_text(text + more)
-        self.config.chmod(0o600)
+        self.espomail.configure(text + more)
 
     def fetch(self, fault: Fault | None = None, *, budget_s: float = 30) -> MailboxReport:
         """One run over this network; how the mailbox has fared."""
@@ -99,7 +96,7 @@ class Desk:
         """One run over this network, now or later."""
         self.proxy.fault = fault
         request = FetchRequest(mailboxes=("support",), budget_s=budget_s)
-        return run.fetch(load(self.config), request, clock=lambda: datetime.now(UTC) + later)
+        return run.fetch(load(self.espomail.config), request, clock=lambda: datetime.now(UTC) + later)
 
     def fetch_over_bad_network(self, fault: Fault) -> str:
         """One run that meets the fault, ends in time, and tells of it in one line, which is given."""
@@ -132,38 +129,30 @@ class Desk:
 
     def subjects(self) -> list[str]:
         """Those of all e-mails here, sorted."""
-        with self._database():
+        with self.espomail.database():
             return sorted(email.subject for email in Email.select())
 
     def kept(self) -> int:
         """How many mails are safe here, though a run that ended in time may not have decided them."""
-        with self._database():
+        with self.espomail.database():
             count: int = Journal.select().count()
             return count
 
     def assert_each_is_here_once(self) -> None:
         """Each of the mails has one outcome, one e-mail and one case, and the server knows of no other."""
-        with self._database():
+        with self.espomail.database():
             outcomes = sorted((entry.uid, entry.outcome) for entry in Journal.select())
             subjects = sorted(email.subject for email in Email.select())
             cases = sorted(case.name for case in Case.select())
         assert outcomes == [(uid, "imported") for uid in range(1, len(MAILS) + 1)]
         assert subjects == cases == sorted(SUBJECTS)
         self.proxy.fault = None
-        found = reconcile(load(self.config), [], fetches_missing=False, now=datetime.now(UTC))
+        found = reconcile(load(self.espomail.config), [], fetches_missing=False, now=datetime.now(UTC))
         assert (found.differences, found.troubles) == ((), ())
 
     def _forget(self) -> None:
-        for file in self.folder.glob("espomail.db*"):
+        for file in self.espomail.folder.glob("espomail.db*"):
             file.unlink()
-
-    @contextmanager
-    def _database(self) -> Iterator[None]:
-        open_database(f"sqlite:///{self.folder}/espomail.db", now=datetime.now(UTC))
-        try:
-            yield
-        finally:
-            close_database()
 
 
 def _told(report: MailboxReport) -> str:

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from espomail.operations.reconcile import reconcile
 from espomail.report import FetchRequest
 from espomail.store import write
 from espomail.store.changes import add
-from espomail.store.connection import close_database, open_database, writing
+from espomail.store.connection import writing
 from espomail.store.ids import Ids
 from espomail.store.models import (
     Account,
@@ -137,18 +136,9 @@ class CrashingDesk:
         while run.fetch(loaded, request, clock=lambda: datetime.now(UTC) + LATER).mailboxes[0].remaining:
             pass
 
-    @contextmanager
-    def database(self) -> Iterator[None]:
-        """The database, open."""
-        open_database(f"sqlite:///{self.program.folder}/espomail.db", now=datetime.now(UTC))
-        try:
-            yield
-        finally:
-            close_database()
-
     def fetched(self) -> list[int]:
         """The UIDs of those mails of the INBOX of which it is decided what they are."""
-        with self.database():
+        with self.program.database():
             rows = Journal.select(Journal.uid).where(Journal.folder == "INBOX", Journal.outcome != "new")
             return sorted(row.uid for row in rows)
 
@@ -177,7 +167,7 @@ class CrashingDesk:
 
     def picture(self) -> Picture:
         """What the database tells, without moments, and without what became of the answers."""
-        with self.database():
+        with self.program.database():
             names = self._names()
             cases = {case.id: case.name for case in Case.select()}
             return {
@@ -201,7 +191,7 @@ class CrashingDesk:
 
     def _assert_no_answer_was_sent_or_saved_twice(self) -> None:
         sent = Counter(_message_ids(received.raw for received in self.smtp.received))
-        with self.database():
+        with self.program.database():
             answers = [
                 (row.state, row.email.message_id, *self._types_of_notes(row.email_id))
                 for row in Outbox.select()
@@ -233,7 +223,7 @@ class CrashingDesk:
 
     def _make_followed_account(self) -> None:
         now = datetime.now(UTC)
-        with self.database(), writing():
+        with self.program.database(), writing():
             ids = Ids.load()
             number = ids.next(Account)
             write.apply(

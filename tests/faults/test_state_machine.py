@@ -19,7 +19,6 @@ from espomail import run
 from espomail.config.load import load
 from espomail.operations.reconcile import reconcile
 from espomail.report import FetchRequest, MailboxReport
-from espomail.store.connection import close_database, open_database
 from espomail.store.models import Case, Email
 from tests.faults.killing import Killable, Step
 from tests.office import mail
@@ -225,10 +224,9 @@ class Mailbox(RuleBasedStateMachine):
 
     def assert_nothing_is_lost(self) -> None:
         """What was here stays here, once; what is not here is still on the server, unless it was deleted."""
-        open_database(f"sqlite:///{self.program.folder}/espomail.db", now=datetime.now(UTC))
-        here = sorted(number_of(row.message_id) for row in Email.select())
-        cases = sorted(int(row.name.removeprefix("Question ")) for row in Case.select())
-        close_database()
+        with self.program.database():
+            here = sorted(number_of(row.message_id) for row in Email.select())
+            cases = sorted(int(row.name.removeprefix("Question ")) for row in Case.select())
         assert here == cases == sorted(set(here))
         assert self.here <= set(here)
         self.here = set(here)

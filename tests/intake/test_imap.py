@@ -363,16 +363,8 @@ def test_folder_that_is_only_the_way_to_another_is_made_before_mail_is_moved_the
     assert mailboxes.messages(user, mailboxes.name("Done")) == [mail("One")]
 
 
-def test_folder_that_cannot_be_made_is_told_with_how_folders_are_named(cyrus, user):
-    cyrus.add_user(user)
-    imap = Imap(
-        host=HOST,
-        port=cyrus.imap_port,
-        security="none",
-        username=user,
-        fetch_since=LONG_AGO,
-        place="mailboxes.m.imap",
-    )
+@pytest.mark.parametrize("mailboxes", ["cyrus"], indirect=True)
+def test_folder_that_cannot_be_made_is_told_with_how_folders_are_named(imap):
     with (
         pytest.raises(ServerTrouble, match=r"Permission denied; names of folders begin with INBOX\. on this"),
         sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session,

@@ -4,9 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from espomail.store.connection import close_database, open_database
 
 PROGRAM = Path(sys.executable).with_name("espomail")
 
@@ -62,3 +66,12 @@ class Espomail:
     def json(self, *arguments: object, **more: Any) -> Any:
         """Run a command that has to succeed; gives what it prints as JSON."""
         return json.loads(self.ok(*arguments, "--json", **more))
+
+    @contextmanager
+    def database(self) -> Iterator[None]:
+        """Its database, open in our own process."""
+        open_database(f"sqlite:///{self.folder}/espomail.db", now=datetime.now(UTC))
+        try:
+            yield
+        finally:
+            close_database()

@@ -2,9 +2,8 @@
 
 import pytest
 
-from espomail.store.connection import close_database, open_database
 from espomail.store.models import AfterImport
-from tests.office import NOW, mail
+from tests.office import mail
 from tests.stories.conftest import Desk
 
 
@@ -19,9 +18,8 @@ def after_import(desk: Desk, what: str) -> None:
 
 def still_to_be_told(desk: Desk) -> int:
     """Of how many messages the server is still to be told."""
-    open_database(f"sqlite:///{desk.espomail.folder}/espomail.db", now=NOW)
-    number: int = AfterImport.select().count()
-    close_database()
+    with desk.espomail.database():
+        number: int = AfterImport.select().count()
     return number
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from espomail.store.connection import close_database, open_database, writing
+from espomail.store.connection import writing
 from espomail.store.models import AfterImport, FolderPosition, Journal
 from tests.office import NOW, mail
 from tests.servers.ports import free_port
@@ -28,11 +28,9 @@ def forget(desk: Desk, uid: int) -> None:
 
 
 def change(desk: Desk, query: object) -> None:
-    open_database(f"sqlite:///{desk.espomail.folder}/espomail.db", now=NOW)
-    with writing():
+    with desk.espomail.database(), writing():
         AfterImport.delete().execute()
         query.execute()  # type: ignore[attr-defined]
-    close_database()
 
 
 @pytest.fixture
