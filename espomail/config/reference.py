@@ -59,8 +59,8 @@ Each `imap` and `smtp` takes one of these keys; all but the first keep the secre
 - `password_env`: the name of an environment variable. Cron sets very few; they can stand in the crontab.
 - `password_command`: a program and its arguments, as a list. The first line that it prints is the secret. It
   is started without a shell and without a terminal, so that it cannot prompt, and is given 30 seconds, or
-  what is left of the run's time, if that is less. What
-  it leaves running, such as an agent, is not waited for.
+  what is left of the run's time, if that is less. When espomail is ended meanwhile, so is the program, with
+  all that it has started. What it leaves running, such as an agent, is not waited for.
 - `token_command`: such a program, which prints an access token.
 - `oauth2`: how tokens are had and renewed by espomail; see [Signing in with tokens](signing-in.md).
 
