@@ -38,6 +38,7 @@ class Download:
         self._client = client
         self.cut_at = cut_at
         self._bytes_per_s = float(SLOWEST_BYTES_PER_S)
+        self.in_hand: list[int] = []  # the messages that the server is giving out
         self.refusal = ""  # what the server said when it last refused one message
 
     def about(self, uids: Sequence[int]) -> dict[int, "About"]:
@@ -74,6 +75,7 @@ class Download:
             about_first = None
             sizes = {uid: min(one.size, max_size) for uid, one in about.items()}
             for some in _batches(run, sizes, self._affordable_bytes):
+                self.in_hand = some
                 asked = {uid: about[uid].size for uid in some if uid in about}
                 too_large = [uid for uid, size in asked.items() if size > max_size]
                 heads = self._headers(too_large)
@@ -97,6 +99,7 @@ class Download:
                     )
                     for uid, raw in sorted(raws.items())
                 ]
+                self.in_hand = []
                 yield Part(messages, [uid for uid in some if uid not in raws], some[-1])
 
     def _asked(

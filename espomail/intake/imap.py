@@ -4,8 +4,8 @@ It trusts nothing: UIDs are sorted here, `n:*` is known to name the last mail al
 was deleted meanwhile, and what was not asked for is passed over.
 """
 
+import imaplib
 import time
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,11 +17,12 @@ import msgspec
 
 from espomail.config.schema import Imap
 from espomail.errors import ServerTrouble
+from espomail.intake.advance import Advance
 from espomail.intake.connect import Refused, connect, leave, told_as_trouble
-from espomail.intake.download import Download, HeaderWillDo, aware
+from espomail.intake.download import Download, HeaderWillDo, Part, aware
 from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Known, Position, RawMessage, Recall, Target
-from espomail.intake.search import Search, midnight, nothing_known, number
+from espomail.intake.search import Found, Search, midnight, nothing_known, number
 from espomail.intake.server_folders import has_folder, need_folder, server_folders
 from espomail.intake.set_back import SetBack, is_another
 from espomail.reach import SILENCE_S, Watch, clean, watched
@@ -90,6 +91,7 @@ class Session:
         now: datetime,
         recall: Recall = nothing_known,
         header_will_do: HeaderWillDo | None = None,
+        suspects_only: bool = False,
     ) -> Iterator[Batch]:
         """Batches after the position, lowest UID first, `limit` messages at most; none of what is here.
 
@@ -98,6 +100,9 @@ class Session:
         header fields are fetched, and of any large one whose header `header_will_do`. The position stays
         below a message that the server withholds; the others are given, and then Refused is raised. So it is
         once for a server that was set back to an older state.
+
+        Where the connection breaks, what was in hand becomes suspect. Suspects are left out, or only they are
+        asked for, each alone; over one of them Refused is raised as well, though nothing more can be asked.
         """
         folder = position.folder
         with told_as_trouble(f"{self._host}: folder {folder}"):
@@ -122,32 +127,49 @@ class Session:
                 set_back = noticed
                 position = msgspec.structs.replace(position, uidvalidity=None)
                 found = look(position, besides=noticed.above)
-            begun, since_day, uids, newest, about_first = found
-            if not uids:
-                yield Batch([], begun.moved(uid_next - 1, newest), 0)
+            advance = Advance(found, uid_next, suspects_only=suspects_only)
+            if not found.uids:
+                yield advance.nothing_new()
             elif limit <= 0:
-                yield Batch([], position, len(uids))
-            withheld: list[int] = []
-            for part in self._download.parts(
-                begun, uids[: max(0, limit)], max_size, midnight(since), header_will_do, about_first
-            ):
-                newest = max([newest, *(message.internal_date for message in part.messages)])
-                withheld += self._still_there(part.not_given)
-                later = len(uids) - bisect_right(uids, part.last_uid)
-                if withheld:
-                    begun = begun.moved(withheld[0] - 1, None if since_day else newest)
-                elif since_day and not later:  # above the last one there is only older mail
-                    begun = begun.moved(max(part.last_uid, uid_next - 1), newest)
-                else:
-                    begun = begun.moved(part.last_uid, None if since_day else newest)
-                yield Batch(part.messages, begun, len(withheld) + later)
-            self._refuse_withheld(folder, withheld)
+                yield Batch([], position, len(found.uids))
+            try:
+                for part in self._parts(found, advance.rounds, limit, max_size, since, header_will_do):
+                    yield advance.after(part, self._still_there(part.not_given))
+            except (imaplib.IMAP4.abort, OSError) as broke:
+                in_hand = self._download.in_hand
+                if not in_hand or self._watch.has_cut or isinstance(broke, TimeoutError):
+                    raise
+                yield advance.broke_over(in_hand)
+                if not suspects_only:
+                    raise
+                raise Refused(
+                    f"{self._host}: folder {folder}: the server broke off over the message with UID "
+                    f"{in_hand[0]}: {clean(broke)}; move it to another folder if this goes on"
+                ) from broke
+            self._refuse_withheld(folder, advance.withheld)
             if set_back is not None:
                 raise Refused(
                     f"{self._host}: folder {folder}: {set_back}: the server lost mail, or was set back to an "
                     "older state; its latest mail is read again",
                     is_temporary=False,
                 )
+
+    def _parts(
+        self,
+        found: Found,
+        rounds: Sequence[Sequence[int]],
+        limit: int,
+        max_size: int,
+        since: date,
+        header_will_do: HeaderWillDo | None,
+    ) -> Iterator[Part]:
+        """These messages, round by round, and so many at most."""
+        undated = midnight(since)
+        for some in rounds:
+            uids = some[: max(0, limit)]
+            limit -= len(uids)
+            about_first = found.about_first if found.about_first.keys() & set(uids) else None
+            yield from self._download.parts(found.begun, uids, max_size, undated, header_will_do, about_first)
 
     def uids_since(self, folder: str, since: date) -> tuple[int, int, list[int]]:
         """The folder's UIDVALIDITY, the UID that comes next, and those of all mail since then, ascending."""

@@ -49,7 +49,14 @@ def unkept(mailbox: str, message: RawMessage, special_use: str | None) -> Kept:
 def positions(mailboxes: Iterable[str]) -> dict[tuple[str, str], Position]:
     """How far each folder of these mailboxes has been read, by mailbox and folder; none that never was."""
     return {
-        (row["mailbox"], row["folder"]): Position(**{name: row[name] for name in Position.__struct_fields__})
+        (row["mailbox"], row["folder"]): Position(
+            folder=row["folder"],
+            uidvalidity=row["uidvalidity"],
+            last_uid=row["last_uid"],
+            last_date=row["last_date"],
+            special_use=row["special_use"],
+            suspects=tuple(row["suspects"] or ()),
+        )
         for row in rows_in(FolderPosition, "mailbox", mailboxes)
     }
 
@@ -174,6 +181,7 @@ def _moved(mailbox: str, position: Position, next_entry: int) -> Change:
         last_uid=position.last_uid,
         last_date=position.last_date,
         special_use=position.special_use,
+        suspects=list(position.suspects) or None,
         first_entry=begun_before[0] if begun_before else next_entry,
     )
 

@@ -17,6 +17,8 @@ class Position(msgspec.Struct, frozen=True):
     last_date: datetime | None = None
     # What the server says the folder is for (RFC 6154), as `sent`; empty: for nothing; None: not asked yet.
     special_use: str | None = None
+    # UIDs above over which the connection broke; each is asked for alone, after all others, in this order.
+    suspects: tuple[int, ...] = ()
 
     def begin(self, uidvalidity: int, since: date, now: datetime) -> tuple[Self, date | None]:
         """Where to go on, and the day since which messages are wanted; None: all above this position.
@@ -29,7 +31,10 @@ class Position(msgspec.Struct, frozen=True):
             return self, since if self.last_date is None else None
         if self.last_date is not None:
             since = max(since, (min(self.last_date, now) - timedelta(days=1)).date())
-        return msgspec.structs.replace(self, uidvalidity=uidvalidity, last_uid=0, last_date=None), since
+        begun = msgspec.structs.replace(
+            self, uidvalidity=uidvalidity, last_uid=0, last_date=None, suspects=()
+        )
+        return begun, since
 
     def moved(self, last_uid: int, newest: datetime | None) -> Self:
         """The position once all up to this UID is kept; `newest`: the newest date, if that counts."""
@@ -78,3 +83,4 @@ class Batch(msgspec.Struct, frozen=True):
     messages: list[RawMessage]
     position: Position
     remaining: int
+    breaks_off: bool = False  # nothing more comes: the connection broke

@@ -65,7 +65,8 @@ class Search:
         here = sure | self._unchanged({uid: known[uid] for uid in above if uid in known and uid not in sure})
         uids = [uid for uid in above if uid not in here]
         newest = max([midnight(since), *(known[uid].received_at for uid in here)])
-        about = self._download.about_first(uids[:limit], besides=last_read)
+        at_first = [uid for uid in uids if uid not in begun.suspects]
+        about = self._download.about_first((at_first or uids)[:limit], besides=last_read)
         if last_read in about and is_given_again(
             about[last_read], known.get(last_read), begun.last_date, wanted_since=midnight(since)
         ):

@@ -5,6 +5,7 @@ writes, and what a server is to be told is asked for the same way.
 """
 
 import queue
+import random
 import threading
 import time
 from collections import Counter, deque
@@ -105,6 +106,14 @@ class Order(Struct, frozen=True, kw_only=True):
     now: datetime
     over_at: float  # no visit begins after this; those that go on end with the batch that they are at
     is_dry_run: bool
+
+
+class _Reading(Struct):
+    """How far the visit to a mailbox has come."""
+
+    deadline: float
+    positions: dict[str, Position]  # by folder
+    left: int  # messages of its portion
 
 
 class _Gone(Struct, frozen=True):
@@ -277,9 +286,11 @@ class Visits:
         try:
             secret = secret_for(mailbox.imap, self._order.now, deadline=deadline)
             with sign_in(mailbox.imap, secret, deadline=deadline) as session:
-                self._read_folders(mailbox, session, deadline)
+                reading = self._reading(mailbox, deadline)
+                self._read_folders(mailbox, session, reading)
                 if mailbox.imap.after_import != "keep" and not self._order.is_dry_run:
                     self._tell_server(mailbox, session)
+                self._ask_for_suspects(mailbox, session, reading)
         except _Stopped:
             raise
         except (ServerTrouble, WrongConfiguration) as trouble:
@@ -288,30 +299,62 @@ class Visits:
             return ProgramFault.of(fault)
         return None
 
-    def _read_folders(self, mailbox: Mailbox, session: Session, deadline: float) -> None:
+    def _reading(self, mailbox: Mailbox, deadline: float) -> "_Reading":
+        positions = {
+            folder: self._order.positions.get((mailbox.key, folder), Position(folder))
+            for folder in mailbox.imap.folders
+        }
         left = min(mailbox.imap.portion, self._order.limit or mailbox.imap.portion)
+        return _Reading(deadline, positions, left)
+
+    def _read_folders(self, mailbox: Mailbox, session: Session, reading: "_Reading") -> None:
         for folder in mailbox.imap.folders:
-            if time.monotonic() > deadline:
+            if time.monotonic() > reading.deadline:
                 break
             try:
-                for batch in session.new_messages(
-                    self._order.positions.get((mailbox.key, folder), Position(folder)),
-                    since=mailbox.imap.fetch_since,
-                    limit=left,
-                    max_size=mailbox.imap.max_size,
-                    now=self._order.now,
-                    recall=partial(self._recall, mailbox, folder, session),
-                    header_will_do=self._header_will_do(mailbox),
-                ):
-                    left -= len(batch.messages)
-                    with session.at_rest():
-                        compressed = [compress(message.raw) for message in batch.messages]
-                        self._put(Brought(mailbox, batch, compressed))
-                        self._has_brought(mailbox)
-                    if time.monotonic() > deadline:
-                        break
+                self._read_folder(mailbox, session, folder, reading)
             except Refused as trouble:
                 self._put(FolderFailed(mailbox, trouble))
+
+    def _ask_for_suspects(self, mailbox: Mailbox, session: Session, reading: "_Reading") -> None:
+        """Last of all, since the connection may break over them; by chance, so that each has its turn."""
+        folders = [folder for folder, position in reading.positions.items() if position.suspects]
+        for folder in random.sample(folders, len(folders)):
+            if time.monotonic() > reading.deadline:
+                break
+            try:
+                self._read_folder(mailbox, session, folder, reading, suspects_only=True)
+            except Refused as trouble:
+                self._put(FolderFailed(mailbox, trouble))
+                break
+
+    def _read_folder(
+        self,
+        mailbox: Mailbox,
+        session: Session,
+        folder: str,
+        reading: "_Reading",
+        *,
+        suspects_only: bool = False,
+    ) -> None:
+        for batch in session.new_messages(
+            reading.positions[folder],
+            since=mailbox.imap.fetch_since,
+            limit=reading.left,
+            max_size=mailbox.imap.max_size,
+            now=self._order.now,
+            recall=partial(self._recall, mailbox, folder, session),
+            header_will_do=self._header_will_do(mailbox),
+            suspects_only=suspects_only,
+        ):
+            reading.left -= len(batch.messages)
+            reading.positions[folder] = batch.position
+            with session.at_rest():
+                compressed = [compress(message.raw) for message in batch.messages]
+                self._put(Brought(mailbox, batch, compressed))
+                self._has_brought(mailbox)
+            if time.monotonic() > reading.deadline and not batch.breaks_off:
+                break
 
     def _recall(
         self, mailbox: Mailbox, folder: str, session: Session, uidvalidity: int, from_uid: int

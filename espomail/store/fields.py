@@ -25,7 +25,7 @@ class UtcField(TextField):
 
 
 class JsonField(TextField):
-    """A list of texts, or a list of such lists."""
+    """A list of texts or numbers, or a list of such lists."""
 
     def db_value(self, value: Any) -> str | None:
         return None if value is None else msgspec.json.encode(value).decode()

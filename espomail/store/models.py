@@ -82,6 +82,7 @@ class FolderPosition(Table):
     first_entry = IntegerField(
         default=0
     )  # the journal's first since it was read from the beginning, or again
+    suspects = JsonField(null=True)  # UIDs over which the connection broke
 
     class Meta:
         primary_key = CompositeKey("mailbox", "folder")

@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-26 10:52.
+# Generated from a schema diff on 2026-11-26 11:20.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -314,6 +314,7 @@ def up(migrator, db):
         last_date = UtcField(null=True)
         special_use = TextField(null=True)
         first_entry = IntegerField(default=0)
+        suspects = JsonField(null=True)
 
         class Meta:
             database = db
