@@ -133,10 +133,11 @@ class Mailbox(RuleBasedStateMachine):
     def server_is_set_back_and_catches_up(self, number: int) -> None:
         """Some more mails than it has lost come before the next run, which says so."""
         assert self.copy is not None
-        before = set(self.on_server(*READ, DONE)), [self.uid_next(folder) for folder in READ]
+        before = set(self.on_server(*READ, DONE))
+        uids_next = {folder: self.uid_next(folder) for folder in READ}
         self.dovecot.set_back(self.user, self.copy)
-        self.deleted |= before[0] - set(self.on_server(*READ, DONE))
-        for folder, uid_next in zip(READ, before[1], strict=True):
+        self.deleted |= before - set(self.on_server(*READ, DONE))
+        for folder, uid_next in uids_next.items():
             self.mail_arrives(uid_next - self.uid_next(folder) + number, folder)
         self.fetch(FetchRequest(mailboxes=("support",)))
         self.run_goes_well(is_named=True)

@@ -50,6 +50,20 @@ def test_it_holds_back_no_other_and_is_taken_in_once_it_is_mended(desk: Desk, ho
     assert desk.here() == sorted([*before, *after, "B1", "B2", "New"])
 
 
+def test_below_a_portion_of_known_mail_of_a_server_that_was_set_back_it_holds_back_no_new_mail(desk: Desk):
+    copy = desk.mailboxes.back_up(desk.user)
+    desk.receive("A", "B", "C", "D", days=-2)
+    desk.fetch()
+    desk.mailboxes.set_back(desk.user, copy)
+    desk.receive("Broken", days=-2.1)
+    desk.receive("B", "C", days=-2)
+    break_file(file_of(desk, "Broken"), "unreadable")
+    desk.receive("E", "F", "G", days=-1)
+    for _ in range(6):
+        desk.fetch(limit=2)
+    assert desk.here() == ["A", "B", "C", "D", "E", "F", "G"]
+
+
 @pytest.mark.parametrize("mailboxes", ["dovecot"], indirect=True)
 def test_it_keeps_no_server_from_being_told_of_the_others(desk: Desk):
     desk.configure("delete")
