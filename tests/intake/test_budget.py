@@ -108,7 +108,7 @@ def test_servers_that_keep_visits_waiting_leave_as_many_for_the_sound_ones(
             if stage == "LOGIN":
                 self.going_on += 1
                 self.most = max(self.most, self.going_on)
-                self._is_over.wait(0.1)
+                self.is_over.wait(0.1)
                 self.going_on -= 1
             return super()._say(connection, stage, tag, command)
 
