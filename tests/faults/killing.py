@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 from typing import Literal
 
-from tests.servers.espomail import PROGRAM, Espomail
+from tests.servers.espomail import Espomail
 
 Step = Literal["commit", "tell", "copy", "send"]
 """A commit; what is done on the mail server; each part of a move there, where it takes several; writing to an
@@ -85,13 +85,9 @@ class Killable(Espomail):
         return self._killed({"KILL_AFTER": str(seconds)})
 
     def _killed(self, when: dict[str, str]) -> bool:
-        environment = {**self.environment, **when, "PYTHONPATH": str(self.folder)}
-        running = subprocess.Popen(
-            [PROGRAM, "fetch", "--wait"],
-            env=environment,
-            cwd=self.folder,
-            stderr=subprocess.PIPE,
-            process_group=0,
+        environment = {**when, "PYTHONPATH": str(self.folder)}
+        running = self.start(
+            "fetch", "--wait", environment=environment, stderr=subprocess.PIPE, process_group=0
         )
         said = running.communicate(timeout=120)[1].decode()
         assert "Traceback" not in said, said

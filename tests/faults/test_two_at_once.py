@@ -13,7 +13,6 @@ import pytest
 from tests.faults.crashing_desk import CrashingDesk
 from tests.office import mail
 from tests.servers.dovecot import Dovecot
-from tests.servers.espomail import PROGRAM
 from tests.servers.scripted_smtp import ScriptedSmtp
 
 MAILS = 60
@@ -27,10 +26,7 @@ def desk(tmp_path: Path, dovecot: Dovecot, scripted_smtp: ScriptedSmtp, user: st
 
 
 def start(desk: CrashingDesk, *words: str) -> "subprocess.Popen[bytes]":
-    program = desk.program
-    return subprocess.Popen(
-        [PROGRAM, *words], env=program.environment, cwd=program.folder, stderr=subprocess.PIPE
-    )
+    return desk.program.start(*words, stderr=subprocess.PIPE)
 
 
 def end(process: "subprocess.Popen[bytes]") -> tuple[int, bytes]:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,21 @@ class Espomail:
     def environment(self) -> dict[str, str]:
         home = {"HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / ".config")}
         return {**os.environ, **home, "ESPOMAIL_CONFIG": str(self.config), "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+
+    def start(
+        self,
+        *arguments: object,
+        through: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> "subprocess.Popen[bytes]":
+        """Begin a command, perhaps `through` another one, and wait for nothing; `more` is for Popen."""
+        return subprocess.Popen(
+            [*through, PROGRAM, *map(str, arguments)],
+            cwd=self.folder,
+            env={**self.environment, **(environment or {})},
+            **more,
+        )
 
     def run(
         self,

@@ -1,13 +1,11 @@
 """Folders that change under the program: renamed, made anew, closed to it, filled while it reads."""
 
 import itertools
-import subprocess
 
 import pytest
 
 from tests.office import mail
 from tests.servers.cyrus import Cyrus
-from tests.servers.espomail import PROGRAM
 from tests.stories.conftest import Desk
 
 
@@ -87,8 +85,7 @@ def test_mailbox_that_may_only_be_read_is_read_and_what_cannot_be_done_is_told(d
 def test_mail_that_arrives_while_the_program_reads_is_taken_in_once(desk: Desk):
     numbers = itertools.count()
     desk.mailboxes.deliver(desk.address, *(mail(f"Mail {next(numbers)}") for _ in range(250)))
-    command = [PROGRAM, "fetch", "--no-send"]
-    with subprocess.Popen(command, env=desk.espomail.environment, cwd=desk.espomail.folder) as running:
+    with desk.espomail.start("fetch", "--no-send") as running:
         while running.poll() is None:
             desk.mailboxes.deliver(desk.address, mail(f"Mail {next(numbers)}"))
     assert running.returncode == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.office import mail
-from tests.servers.espomail import PROGRAM, Espomail
+from tests.servers.espomail import Espomail
 from tests.servers.ports import wait_until
 from tests.stories.conftest import Desk
 
@@ -27,13 +27,7 @@ def configured(desk: Desk) -> None:
 
 def start(espomail: Espomail, raw: bytes | None, *before: str) -> subprocess.Popen[bytes]:
     """Hand a mail over, and wait for nothing; without a mail stdin stays open."""
-    process = subprocess.Popen(
-        [*before, PROGRAM, *INGEST],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=espomail.environment,
-        cwd=espomail.folder,
-    )
+    process = espomail.start(*INGEST, through=before, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     if raw is not None:
         assert process.stdin is not None
         process.stdin.write(raw)
@@ -258,8 +252,7 @@ def test_large_mail_takes_less_than_five_and_a_half_times_its_size(espomail: Esp
     file.write_bytes(mail("Large", body="It does not work at all, in none of our offices.\r\n" * 1_000_000))
     most = 0
     with file.open("rb") as raw, subprocess.Popen(["/bin/cat"], stdin=raw, stdout=subprocess.PIPE) as mta:
-        command = [PROGRAM, *INGEST]
-        process = subprocess.Popen(command, stdin=mta.stdout, env=espomail.environment, cwd=espomail.folder)
+        process = espomail.start(*INGEST, stdin=mta.stdout)
         while process.poll() is None:
             most = max(most, memory_of_all(process.pid))
             time.sleep(0.005)

@@ -16,7 +16,7 @@ import pytest
 from espomail.intake.reader import WORTH_A_PROCESS
 from tests.office import mail
 from tests.servers.dovecot import Dovecot
-from tests.servers.espomail import PROGRAM, Ended, Espomail
+from tests.servers.espomail import Ended, Espomail
 from tests.servers.mailboxes import PASSWORD
 from tests.servers.ports import HOST, free_port, wait_until
 
@@ -85,9 +85,7 @@ def test_program_that_prints_a_password_ends_with_ours_and_so_does_what_it_start
         command = ["sh", "-c", "sleep 60 & echo $$ $! > started; wait"]
         config = CONFIG.replace("password: p", f"password_command: {json.dumps(command)}")
         espomail.configure(re.sub(r"port: \d+", f"port: {server.getsockname()[1]}", config))
-        run = subprocess.Popen(
-            [PROGRAM, "fetch"], cwd=tmp_path, env=espomail.environment, stderr=subprocess.DEVNULL
-        )
+        run = espomail.start("fetch", stderr=subprocess.DEVNULL)
         started = tmp_path / "started"
         wait_until(lambda: started.exists() and started.read_text().endswith("\n"), "the program starts")
         run.send_signal(number)
@@ -109,13 +107,15 @@ def fetch(espomail: Espomail) -> Ended:
     return espomail.run("fetch", environment={"PYTHONPATH": str(espomail.folder)})
 
 
+def start_stalling(espomail: Espomail, stalls_at: str) -> "subprocess.Popen[bytes]":
+    environment = {"PYTHONPATH": str(espomail.folder), "STALLS_AT": stalls_at}
+    return espomail.start("fetch", environment=environment, stderr=subprocess.PIPE, process_group=0)
+
+
 def fetch_and_end(espomail: Espomail, stalls_at: str, number: signal.Signals) -> None:
     """End a run once it stalls: Ctrl-C reaches all its processes, the other signals the program alone."""
     stalled = espomail.folder / "stalled"
-    environment = {**espomail.environment, "PYTHONPATH": str(espomail.folder), "STALLS_AT": stalls_at}
-    running = subprocess.Popen(
-        [PROGRAM, "fetch"], env=environment, cwd=espomail.folder, stderr=subprocess.PIPE, process_group=0
-    )
+    running = start_stalling(espomail, stalls_at)
     wait_until(stalled.exists, "the moment at which the run stalls")
     (os.killpg if number is signal.SIGINT else os.kill)(running.pid, number)
     said = running.communicate(timeout=60)[1]
@@ -142,10 +142,7 @@ def test_run_that_is_ended_with_the_processes_that_read_mails_for_it_says_nothin
     dovecot.deliver(user, *(mail(f"Question {which}") for which in range(WORTH_A_PROCESS)))
     config = re.sub(r"port: \d+", f"port: {dovecot.imap_port}", CONFIG)
     faulty.configure(config.replace("username: u, password: p", f"username: {user}, password: {PASSWORD}"))
-    environment = {**faulty.environment, "PYTHONPATH": str(faulty.folder), "STALLS_AT": "deciding"}
-    with subprocess.Popen(
-        [PROGRAM, "fetch"], env=environment, cwd=faulty.folder, stderr=subprocess.PIPE, process_group=0
-    ) as running:
+    with start_stalling(faulty, "deciding") as running:
         # Itself, multiprocessing's two, and the one that reads.
         wait_until(lambda: len(processes_of(running.pid)) > 3, "the process that reads")
         wait_until((faulty.folder / "stalled").exists, "the moment at which the run stalls")

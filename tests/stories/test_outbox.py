@@ -10,7 +10,6 @@ from espomail.store import connection
 from espomail.store.changes import add
 from espomail.store.models import SentCopy
 from espomail.store.write import apply
-from tests.servers.espomail import PROGRAM
 from tests.servers.ports import wait_until
 from tests.servers.scripted_smtp import DROP, SILENCE, ScriptedSmtp
 from tests.stories.conftest import Desk
@@ -28,8 +27,7 @@ def test_run_killed_with_a_mail_in_a_servers_hands_is_told_once_by_the_next(
     use_scripted(desk, scripted_smtp)
     scripted_smtp.answers("END", SILENCE)
     desk.writes(desk.customer("carl"), "Question")
-    environment = desk.espomail.environment
-    with subprocess.Popen([PROGRAM, "fetch"], env=environment, stderr=subprocess.DEVNULL) as running:
+    with desk.espomail.start("fetch", stderr=subprocess.DEVNULL) as running:
         wait_until(lambda: "DATA" in scripted_smtp.verbs, "the message")
         running.kill()
     first, second = desk.espomail.run("fetch", "--json"), desk.espomail.run("fetch", "--json")

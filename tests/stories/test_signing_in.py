@@ -15,7 +15,7 @@ from urllib.request import HTTPRedirectHandler, build_opener
 import pytest
 
 from tests.office import mail
-from tests.servers.espomail import PROGRAM, Ended, Espomail
+from tests.servers.espomail import Ended, Espomail
 from tests.servers.ports import HOST, wait_until
 from tests.servers.postfix import Postfix
 from tests.servers.token_dovecot import TokenDovecot
@@ -140,13 +140,9 @@ class Asking:
     """`mailbox authorize`, while it waits for somebody."""
 
     def __init__(self, office: Office, *more: str, through: tuple[str, ...] = ()) -> None:
-        self.process = subprocess.Popen(
-            [*through, PROGRAM, "mailbox", "authorize", "support", "--json", *more],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=office.espomail.environment,
-        )
+        words = ("mailbox", "authorize", "support", "--json", *more)
+        pipe = subprocess.PIPE
+        self.process = office.espomail.start(*words, through=through, stdin=pipe, stdout=pipe, stderr=pipe)
         self.url = str(json.loads(self.line())["open"]["url"])
 
     def line(self) -> str:
