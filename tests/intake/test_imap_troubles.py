@@ -231,6 +231,14 @@ def test_message_that_is_withheld_is_asked_for_again_and_what_is_known_is_not(se
     assert [line.split()[3] for line in server.heard.splitlines() if b" FETCH " in line] == [b"3,2", b"2"]
 
 
+def test_what_is_known_above_one_that_is_withheld_may_be_another_message_by_now(server):
+    hold_three(server)
+    server.answers("BODY", body(1) + body(2) + body(3) + DONE)
+    known = {uid: Known(uid, datetime(2026, 11, 23, 10, tzinfo=UTC), 3) for uid in (2, 3)}
+    (batch,) = batches_until_refused(server, "UID 3 is another message's than when it was read", known)
+    assert [message.uid for message in batch.messages] == [1, 2, 3]
+
+
 def test_folder_of_which_the_server_gives_nothing_is_told_as_a_whole(server):
     hold_three(server)
     server.answers("BODY", b"{tag} NO not now\r\n")
