@@ -65,10 +65,15 @@ class Reader:
             self._starting = threading.Thread(target=self._start_pool, daemon=True)
             with suppress(RuntimeError):
                 self._starting.start()
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             return lambda: read_all(kept)
-        future = self._pool.submit(read_many, [(one.raw, one.is_partial) for one in kept])
-        return lambda: self._result(future, kept)
+        try:
+            future = pool.submit(read_many, [(one.raw, one.is_partial) for one in kept])
+        except BrokenExecutor:  # it has died over an earlier batch, or for want of memory
+            self._give_up(pool)
+            return lambda: read_all(kept)
+        return lambda: self._result(pool, future, kept)
 
     def _start_pool(self) -> None:
         """In a thread: the first batches are read here meanwhile, and so are all where there can be none."""
@@ -77,11 +82,18 @@ class Reader:
             pool.submit(read_many, []).result()
             self._pool = pool
 
-    def _result(self, future: "Future[bytes]", kept: Sequence[Kept]) -> Sequence[Reading | Unreadable]:
+    def _give_up(self, pool: "ProcessPoolExecutor") -> None:
+        """Let another one be started, unless it is already: several batches may have been in hand."""
+        if self._pool is pool:
+            self._pool = self._starting = None
+
+    def _result(
+        self, pool: "ProcessPoolExecutor", future: "Future[bytes]", kept: Sequence[Kept]
+    ) -> Sequence[Reading | Unreadable]:
         try:
             return unpack(future.result())
         except (BrokenExecutor, MemoryError):
-            self._pool = self._starting = None
+            self._give_up(pool)
             return [self.read_alone(one) for one in kept]
 
     def read_alone(self, kept: Kept) -> Reading | Unreadable:

@@ -103,6 +103,19 @@ def test_process_that_dies_takes_no_message_with_it(monkeypatch):
         assert reader.start(KEPT)() == read_all(KEPT)
 
 
+def test_batches_that_come_after_a_process_has_died_are_read_as_well(monkeypatch):
+    monkeypatch.setattr(reader_module.os, "cpu_count", lambda: 2)
+    with Reader() as reader:
+        begin(reader)
+        pool = reader._pool
+        in_hand = reader.start(KEPT)
+        for process in pool._processes.values():
+            process.kill()
+        wait_until(lambda: pool._broken, "notice of the process that has died")
+        later = reader.start(KEPT)
+        assert [in_hand(), later(), reader.start(KEPT)()] == [read_all(KEPT)] * 3
+
+
 def test_program_that_is_killed_leaves_no_process_behind(tmp_path):
     program = """
 import os, signal
