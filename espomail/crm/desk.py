@@ -133,10 +133,9 @@ class Desk:
             email for one in references if (email := self.email(one["email"])) and not email["is_deleted"]
         ]
 
-    def trace_of(self, email_id: int) -> list[list[str]]:
-        """What was decided about a partial e-mail, rule by rule."""
-        text = self._mirror.get(EmailText, email_id)
-        return [] if text is None else text["trace"]
+    def text_of(self, email_id: int) -> Row | None:
+        """The text and the trace of an e-mail that is partial, or that a case-making mailbox meets again."""
+        return self._mirror.get(EmailText, email_id)
 
     def entries_with(self, raw_id: int) -> list[int]:
         """The journal's entries that hold on to these bytes."""

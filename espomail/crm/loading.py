@@ -65,7 +65,7 @@ class Loading:
         self.load_companions_of_emails()
         self.load_companions_of_records()
         self.load_in(EmailAddress, "email", self.speaking)
-        self.load_partial_ones()
+        self.load_what_copies_change()
         self.load_in(DistributionTurn, "mailbox", {arrival.mailbox.key for arrival in self.arrivals})
         self.load_in(
             InvalidAddress, "address", {arrival.sender_address for arrival in self.arrivals} - {None}
@@ -109,13 +109,19 @@ class Loading:
         self.load_emails("message_id_key", signed)
         self.let_speak(signed)
 
-    def load_partial_ones(self) -> None:
-        """Of mails that are partial what a whole copy changes: the journal's entries, the trace."""
-        own = [{"id": arrival.journal_id, "raw_message": arrival.raw_id} for arrival in self.arrivals]
-        self.mirror.learn_rows(Journal, own)
+    def load_what_copies_change(self) -> None:
+        """Of partial e-mails what a whole copy changes: the journal's entries, the text and the trace.
+
+        Of those that a case-making mailbox meets again the text, too: of it the case is made.
+        """
+        entries = [{"id": arrival.journal_id, "raw_message": arrival.raw_id} for arrival in self.arrivals]
+        self.mirror.learn_rows(Journal, entries)
         partial = [email for email in self.emails.values() if email["is_partial"]]
         self.load_in(Journal, "raw_message", [email["raw_message"] for email in partial])
-        self.load_in(EmailText, "email", [email["id"] for email in partial])
+        making = [arrival for arrival in self.arrivals if arrival.mailbox.case.create]
+        own = {message_id_key(arrival.parsed.message_id) for arrival in making}
+        met = [email for email in self.emails.values() if email["message_id_key"] in own]
+        self.load_in(EmailText, "email", {email["id"] for email in (*partial, *met)})
 
     def let_speak(self, message_id_keys: Collection[str]) -> None:
         self.speaking |= {

@@ -73,7 +73,8 @@ def decide(arrival: Arrival, desk: Desk) -> Outcome:
     result: Result = decisions[-1].ends or ("duplicate" if way.stored is not None else "imported")
     email_id = way.email_id if result in {"imported", "duplicate"} and way.email_id else None
     if _is_kept(way, result):
-        before = desk.trace_of(way.email_id) if way.is_completing else []
+        header = desk.text_of(way.email_id) if way.is_completing else None
+        before = header["trace"] if header is not None else []
         trace = [*before, *([decision.rule, decision.because] for decision in decisions)]
         changes += (change(EmailText, way.email_id, trace=trace),)
     return Outcome(

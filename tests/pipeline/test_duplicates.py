@@ -288,6 +288,27 @@ def test_header_is_not_completed_by_a_copy_that_failed_dmarc(open_office):
     assert EmailText.get_by_id(1).body_plain.strip() == "See the scan."
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+def test_case_that_a_header_alone_makes_of_a_whole_mail_has_its_text(open_office, batch):
+    office = open_office(SALES)
+    raw = with_attachment()
+    receive_copies(office, ("sales", raw), ("support", header_of(raw)), batch=batch)
+    assert [text.strip() for text in office.rows(Case, "description")] == ["See the scan."]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("stored", ["header", "whole mail"])
+def test_case_that_a_forged_copy_makes_of_a_mail_says_what_the_mail_says(open_office, stored, batch):
+    office = open_office(SALES, ("organisation:", "authentication: {trusted_authserv_id: mx}\norganisation:"))
+    raw = with_attachment()
+    forged = b"Authentication-Results: mx; dmarc=fail\n" + raw.replace(
+        b"See the scan.", b"Pay to this account."
+    )
+    first = header_of(raw) if stored == "header" else raw
+    receive_copies(office, ("sales", first), ("support", forged), batch=batch)
+    assert office.rows(Case, "description") == [EmailText.get_by_id(1).body_plain]
+
+
 def test_copy_does_not_move_a_mail_back_that_its_user_has_filed(open_office):
     office = open_office(SALES)
     office.receive(mail(to="anna@example.com"), mailbox="anna")
