@@ -38,7 +38,9 @@ def make_or_join_case(way: Way, desk: Desk) -> Step:
 
 
 def subject_of(way: Way) -> str:
-    """The subject as it is kept: never empty, at most 255 characters."""
+    """The subject as it is kept: never empty, at most 255 characters; of a stored e-mail its own."""
+    if way.stored is not None:
+        return str(way.stored["subject"])
     return (way.arrival.parsed.subject or NO_SUBJECT)[:LONGEST_SUBJECT]
 
 

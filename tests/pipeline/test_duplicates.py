@@ -296,6 +296,14 @@ def test_case_that_a_header_alone_makes_of_a_whole_mail_has_its_text(open_office
     assert [text.strip() for text in office.rows(Case, "description")] == ["See the scan."]
 
 
+def test_case_that_a_copy_makes_of_a_mail_has_its_name(open_office):
+    office = open_office(SALES)
+    office.receive(mail("Question", message_id="<1@c>"), mailbox="sales")
+    office.receive(mail("Pay to this account", message_id="<1@c>"))
+    assert office.rows(Case, "name") == ["Question"]
+    assert "Question" in office.rows(Note, "text")
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("stored", ["header", "whole mail"])
 def test_case_that_a_forged_copy_makes_of_a_mail_says_what_the_mail_says(open_office, stored, batch):
