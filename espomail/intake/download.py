@@ -70,6 +70,7 @@ class Download:
         date cannot be read. What the server has said `about_first` is not asked for again.
         """
         folder, uidvalidity = position.folder, position.uidvalidity or 0
+        self.in_hand = []  # a refusal may have left some of another folder
         for run in _ramp(uids):
             about = self._asked(self._client.about, run) if about_first is None else about_first
             about_first = None

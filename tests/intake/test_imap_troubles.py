@@ -245,6 +245,20 @@ def test_folder_of_which_the_server_gives_nothing_is_told_as_a_whole(server):
     assert batches_until_refused(server, "folder INBOX: the server said: .*not now") == []
 
 
+def test_message_refused_in_one_folder_is_no_suspect_where_the_connection_breaks_in_another(server):
+    hold_three(server)
+    server.answers("BODY", b"{tag} NO not these\r\n")
+    server.answers("ABOUT", DROP, to="FETCH 1 ")
+    imap = imap_of(server)
+    asked = {"since": imap.fetch_since, "limit": 9, "max_size": 10**6, "now": datetime.now(UTC)}
+    other = Position("Other", 7, last_date=datetime.now(UTC), suspects=(1,))
+    with sign_in(imap, PASSWORD, deadline=time.monotonic() + 5) as session:
+        with pytest.raises(Refused, match="not these"):
+            list(session.new_messages(START, **asked))
+        with pytest.raises(ServerTrouble, match="broke off"):
+            next(session.new_messages(other, **asked, suspects_only=True))
+
+
 @pytest.mark.parametrize("digits", [19, 20, 400])
 def test_size_beyond_reason_is_that_of_a_large_message(server, digits):
     about = b'* 1 FETCH (UID 1 FLAGS () INTERNALDATE "24-Nov-2026 10:00:00 +0000" RFC822.SIZE %s)\r\n'
