@@ -10,8 +10,7 @@ from espomail.crm.access import Access
 from espomail.crm.listing import Named, Parent
 from espomail.crm.mentions import hide_unreadable
 from espomail.crm.refs import Ref, parent_of
-from espomail.crm.related import grouped, named, names_of, parent_named
-from espomail.crm.stream import readable_emails
+from espomail.crm.related import grouped, named, names_of, parent_named, readable_emails
 from espomail.mail.parse import harmless_html
 from espomail.store.changes import Row
 from espomail.store.compression import decompress

@@ -1,4 +1,4 @@
-"""Records and e-mails that a rule's reason names, hidden from whoever may not read them."""
+"""Records and e-mails that a rule's reason or note names, hidden from whoever may not read them."""
 
 import re
 from collections.abc import Sequence
@@ -6,8 +6,7 @@ from typing import Final
 
 from espomail.crm.access import Access
 from espomail.crm.refs import MODELS, Ref
-from espomail.crm.related import names_of
-from espomail.crm.stream import readable_emails
+from espomail.crm.related import names_of, readable_emails
 
 E_MAIL: Final = "e-mail"
 _MENTION: Final = re.compile(rf"\b({'|'.join(MODELS)}|{E_MAIL})(?::| #?)([0-9]{{1,18}})\b")

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from espomail.crm.access import Access, no_such
 from espomail.crm.listing import Listing
-from espomail.crm.related import in_portions
+from espomail.crm.refs import Ref
+from espomail.crm.related import in_portions, names_of, pointed_at
 from espomail.errors import UnusableInput
 from espomail.store.changes import Change, Changes, Row, change
 from espomail.store.models import Email, Outbox
@@ -56,7 +57,7 @@ def listing(access: Access, *, with_done: bool = False) -> Listing[OutboxLine]:
             "email": Outbox.email,
             "case": Outbox.case,
         },
-        lines_of=_lines,
+        lines_of=lambda rows: _lines(rows, access),
     )
 
 
@@ -98,7 +99,12 @@ def _rows(ids: Collection[int]) -> list[Row]:
     return [found[number] for number in sorted(set(ids))]
 
 
-def _lines(rows: Sequence[Row]) -> Iterator[OutboxLine]:
+def _lines(rows: Sequence[Row], access: Access) -> Iterator[OutboxLine]:
+    names = ("id", "state", "subject", "kind", "tries", "next_try_at", "error", "email")
+    readable = names_of(access, pointed_at(rows, "case"))
     for row in rows:
-        names = ("id", "state", "subject", "kind", "tries", "next_try_at", "error", "email", "case")
-        yield OutboxLine(to=tuple(row["recipients"]), **{name: row[name] for name in names})
+        yield OutboxLine(
+            to=tuple(row["recipients"]),
+            case=row["case"] if Ref("case", row["case"]) in readable else None,
+            **{name: row[name] for name in names},
+        )

@@ -11,7 +11,7 @@ from espomail.crm.access import Access
 from espomail.crm.listing import Named, Parent
 from espomail.crm.refs import LARGEST_ID, MODELS, Ref
 from espomail.store.changes import Row
-from espomail.store.models import Contact, RecordAddress, RecordTeam, Table
+from espomail.store.models import Contact, Email, RecordAddress, RecordTeam, Table
 from espomail.store.read import rows_of, tuples_of
 
 IDS_PER_SELECT = 5_000
@@ -38,6 +38,15 @@ def names_of(access: Access, refs: Iterable[Ref]) -> Names:
         )
         for row in rows_of(query):
             found[Ref(kind, row["id"])] = full_name(row) if kind == "contact" else row["name"]
+    return found
+
+
+def readable_emails(access: Access, ids: Collection[int]) -> Collection[int]:
+    """Those of the e-mails that are there and may be read."""
+    found: set[int] = set()
+    for some in in_portions(ids):
+        query = Email.select(Email.id).where(Email.id.in_(some), ~Email.is_deleted, access.emails())
+        found.update(number for (number,) in tuples_of(query))
     return found
 
 

@@ -67,7 +67,7 @@ def _case_by_number(way: Way, desk: Desk) -> tuple[Row | None, str | None]:
     for number in case_numbers_in(way.arrival.parsed.subject):
         case = desk.survivor_of(number)
         if case is None:
-            claim = claim or f"Its subject names case #{number}, which does not exist."
+            claim = claim or f"Its subject names case number {number}, which does not exist."
         elif way.failed_dmarc:
             claim = claim or f"Its subject names case #{number}, but it failed DMARC."
         elif way.is_verified or desk.is_party(case, _sender(way)):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from espomail.crm import cases, emails, notifications, records
+from espomail.crm import cases, emails, notifications, outgoing, records
 from espomail.crm.access import SYSTEM, Access, Actor
 from espomail.crm.refs import MODELS, Ref
 from espomail.crm.rights import may
@@ -240,6 +240,49 @@ def test_names_of_what_may_not_be_read_are_told_nowhere(house: Build) -> None:
     assert "Secret Ltd" in told(system)
     assert "Secret Ltd" not in told(access)
     assert "Another" in told(access)
+
+
+def test_notes_of_a_case_name_nothing_that_may_not_be_read(house: Build) -> None:
+    office, boris = house("{email: {read: all}, case: {read: own, stream: own}}")
+    system = Access(SYSTEM, office.config)
+    office.receive(mail("[#1] Let me see", "eve@evil.example"), mail("[#9] Let me see", "eve@evil.example"))
+    office.write(tuple(change(Case, number, assigned_user="boris") for number in (1, 2, 3)))
+
+    def told(access: Access) -> list[str]:
+        streams = [cases.page(access, number).stream for number in (2, 3)]
+        return [note.text for stream in streams for note in stream if note.text.startswith("Its subject")]
+
+    unknown = "Its subject names case number 9, which does not exist."
+    rest = "but its sender takes no part in that case."
+    assert told(system) == [f"Its subject names case #1, {rest}", unknown]
+    assert told(boris) == [told(system)[0], unknown]
+    office.write((change(Case, 1, assigned_user="anna"),))
+    assert told(boris) == [f"Its subject names a case that you may not read, {rest}", unknown]
+
+
+def test_note_of_a_bounce_names_no_mail_that_may_not_be_read(house: Build) -> None:
+    office, boris = house("{email: {read: own}, case: {read: all, stream: all}}")
+    answer = Email.get(Email.status == "queued")
+    office.write((change(Email, answer.id, status="sent"),))
+    office.receive(postfix(answer.message_id))
+    report = Email.get(Email.is_auto, Email.status == "archived")
+    office.write((put(EmailUser, email=report.id, user="boris"),))
+
+    def noted(access: Access) -> object:
+        return next(note.data for note in cases.page(access, 1).stream if note.type == "post")
+
+    assert noted(Access(SYSTEM, office.config)) == {
+        "bounced": answer.id,
+        "invalid": ["carl@customer.example"],
+    }
+    assert noted(boris) == {"invalid": ["carl@customer.example"]}
+
+
+def test_outbox_names_no_case_that_may_not_be_read(house: Build) -> None:
+    office, boris = house("{email: {read: all}, case: {read: own}}")
+    office.write((change(Case, 1, assigned_user="anna"),))
+    assert [line.case for line in outgoing.listing(Access(SYSTEM, office.config)).lines()] == [1]
+    assert [line.case for line in outgoing.listing(boris).lines()] == [None]
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def test_number_in_the_subject_of_a_stranger_makes_a_new_case_with_a_note(office
 def test_unknown_number_makes_a_new_case_with_a_note(office):
     office.receive(mail("About [#77]"))
     assert office.rows(Case, "id") == [1]
-    assert "Its subject names case #77, which does not exist." in office.rows(Note, "text")
+    assert "Its subject names case number 77, which does not exist." in office.rows(Note, "text")
 
 
 def test_number_counts_for_a_colleague_of_the_contact_at_the_same_domain(office):
