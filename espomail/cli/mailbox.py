@@ -1,5 +1,6 @@
 """`espomail mailbox`: what is read, how it fares, and whether its servers can be used."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -25,6 +26,7 @@ from espomail.errors import (
     ServerTrouble,
     TryAgainLater,
     WrongConfiguration,
+    WrongUsage,
 )
 from espomail.operations.findings import Finding
 from espomail.operations.mailbox_checks import FolderLine
@@ -63,12 +65,13 @@ def show(session: Session, key: str) -> None:
 
 
 @command.command("status")
+@click.argument("keys", metavar="[MAILBOX]...", nargs=-1)
 @prints(MailboxStatus)
-@exits(*OF_THE_DATABASE)
+@exits(NotFound, *OF_THE_DATABASE)
 @in_session
-def status(session: Session) -> None:
+def status(session: Session, keys: tuple[str, ...]) -> None:
     """Tell how the mailboxes fare, as the runs of `fetch` have left it. No server is asked."""
-    session.out.show_lines(MailboxStatus, mailboxes.statuses(session.access))
+    session.out.show_lines(MailboxStatus, mailboxes.statuses(session.access, keys))
 
 
 @command.command("folders")
@@ -166,7 +169,9 @@ def reset(invocation: Invocation, key: str, *, folder: str | None, yes: bool) ->
 
     loaded, mailbox = _mailbox(invocation, "reset", key)
     out = Output(invocation)
-    if out.is_terminal and not yes:
+    if not yes:
+        if not sys.stdin.isatty():
+            raise WrongUsage("say --yes: there is no terminal to ask at")
         whose = f"mailbox {key}" if folder is None else f"folder {folder} of mailbox {key}"
         click.confirm(f"Read {whose} again from {mailbox.imap.fetch_since} on?", abort=True, err=True)
     forgotten = forget(loaded, mailbox, folder, now=invocation.now)

@@ -1,5 +1,7 @@
 """`espomail quarantine`: messages that could not be decided."""
 
+import sys
+
 import click
 
 from espomail.cli.command import OF_THE_DATABASE, Noun, exits
@@ -60,7 +62,7 @@ def retry(session: Session, ids: tuple[int, ...], *, is_all: bool) -> None:
 def drop(session: Session, ids: tuple[int, ...], *, is_all: bool, yes: bool) -> None:
     """Give messages up for good. That they were here stays in the journal; their bytes do not."""
     session.access.require_admin("quarantine drop")
-    if session.out.is_terminal and not yes:
+    if sys.stdin.isatty() and not yes:
         click.confirm(f"Drop {len(_meant(ids, is_all=is_all))} messages for good?", abort=True, err=True)
     with session.writing() as work:
         for row in _meant(ids, is_all=is_all):

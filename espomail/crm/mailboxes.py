@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 from peewee import fn
 
 from espomail.config.choice import mailboxes_named
@@ -98,9 +99,13 @@ def lines(access: Access) -> list[MailboxLine]:
     ]
 
 
-def statuses(access: Access) -> list[MailboxStatus]:
-    """How the mailboxes that the actor may see fare, in the order of the configuration."""
-    return list(_statuses(visible(access)))
+def statuses(access: Access, keys: Sequence[str]) -> list[MailboxStatus]:
+    """How these mailboxes fare, or all that the actor may see, in the order of the configuration.
+
+    Raises NotFound for one that is not there, or that the actor may not see; it tells which there are.
+    """
+    seen = {one.key: one for one in visible(access)}
+    return list(_statuses(mailboxes_named(replace(access.config, mailboxes=seen), keys)))
 
 
 def page(config: Config, key: str) -> MailboxPage:

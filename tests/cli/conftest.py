@@ -77,13 +77,17 @@ def espomail(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Progr
 
 @pytest.fixture
 def on_terminal(tmp_path: Path) -> Program:
-    """Call the program on a terminal, whose lines come back as they would be seen."""
+    """Call the program on a terminal, whose lines come back as they would be seen, with what is `typed`."""
 
-    def call(*words: object, environ: dict[str, str] | None = None, columns: int = 80) -> Said:
+    def call(
+        *words: object, typed: str | None = None, environ: dict[str, str] | None = None, columns: int = 80
+    ) -> Said:
         ours, its = pty.openpty()
+        if typed is not None:
+            os.write(ours, typed.encode())
         process = subprocess.Popen(
             [PROGRAM, *map(str, words)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if typed is None else its,
             stdout=its,
             stderr=subprocess.PIPE,
             env={

@@ -55,6 +55,12 @@ def test_users_see_the_mailboxes_of_their_teams_and_their_own(
     assert [line["mailbox"] for line in espomail("mailbox", "status", "--json", user=user).json] == seen
 
 
+def test_status_tells_of_the_mailboxes_that_are_named(office_of_two: Office, espomail: Program) -> None:
+    assert [line["mailbox"] for line in espomail("mailbox", "status", "anna", "--json").json] == ["anna"]
+    said = espomail("mailbox", "status", "anna", user="boris")
+    assert (said.code, said.err) == (66, 'espomail: error: there is no mailbox "anna"; there are: support\n')
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -73,9 +79,9 @@ def test_servers_and_settings_are_for_administrators(
     assert (said.code, said.out, said.error["code"]) == (77, "", 77)
 
 
-@pytest.mark.parametrize("verb", ["show", "folders", "test", "reset"])
+@pytest.mark.parametrize("verb", ["show", "status", "folders", "test", "reset --yes"])
 def test_mailbox_that_is_not_there_is_told(office: Office, espomail: Program, verb: str) -> None:
-    said = espomail("mailbox", verb, "sales")
+    said = espomail("mailbox", *verb.split(), "sales")
     assert (said.code, said.err) == (66, 'espomail: error: there is no mailbox "sales"; there are: support\n')
 
 
@@ -106,7 +112,7 @@ def test_reset_of_one_folder_leaves_the_others(office: Office, espomail: Program
             for folder in ("INBOX", "Old")
         )
     )
-    said = espomail("mailbox", "reset", "support", "--folder", "Old")
+    said = espomail("mailbox", "reset", "support", "--folder", "Old", "--yes")
     assert (said.code, said.out, said.err) == (0, "", "")
     (line,) = espomail("mailbox", "status", "--json").json
     assert [(one["folder"], one["last_uid"]) for one in line["positions"]] == [("INBOX", 3)]
@@ -114,8 +120,9 @@ def test_reset_of_one_folder_leaves_the_others(office: Office, espomail: Program
 
 def test_reset_knows_the_inbox_in_whatever_letters(office: Office, espomail: Program) -> None:
     office.receive(mail())
-    assert espomail("mailbox", "reset", "support", "--folder", "inbox", "--json").json["folders"] == ["INBOX"]
-    said = espomail("mailbox", "reset", "support", "--folder", "nope")
+    words = ("mailbox", "reset", "support", "--yes")
+    assert espomail(*words, "--folder", "inbox", "--json").json["folders"] == ["INBOX"]
+    said = espomail(*words, "--folder", "nope")
     told = 'espomail: error: mailbox support reads no folder "nope"; it reads: INBOX\n'
     assert (said.code, said.err) == (66, told)
 
@@ -131,15 +138,23 @@ def test_reset_forgets_what_was_skipped_there_and_keeps_what_was_dropped(
         (4, "folder Drafts holds drafts"),
     ):
         office.write((change(Journal, number, outcome="skipped", because=because, email=None),))
-    assert espomail("mailbox", "reset", "support", "--folder", "INBOX").code == 0
+    assert espomail("mailbox", "reset", "support", "--folder", "INBOX", "--yes").code == 0
     assert office.rows(Journal, "id") == [2, 3, 4]
-    assert espomail("mailbox", "reset", "support").code == 0
+    assert espomail("mailbox", "reset", "support", "--yes").code == 0
     assert office.rows(Journal, "id") == [2, 3]
+
+
+def test_reset_is_not_done_unasked_where_nobody_can_answer(office: Office, espomail: Program) -> None:
+    office.receive(mail("One"))
+    said = espomail("mailbox", "reset", "support")
+    told = "espomail: error: say --yes: there is no terminal to ask at\n"
+    assert (said.code, said.err) == (2, told)
+    assert FolderPosition.select().count() == 1
 
 
 def test_reset_asks_on_a_terminal(office: Office, on_terminal: Program) -> None:
     office.receive(mail("One"))
-    said = on_terminal("mailbox", "reset", "support")
+    said = on_terminal("mailbox", "reset", "support", typed="n\n")
     assert said.code == 130
     assert "Read mailbox support again from 2026-01-01 on?" in said.err
     assert FolderPosition.select().count() == 1

@@ -169,7 +169,7 @@ def test_quarantine_knows_no_message_of_an_impossible_id(
 
 
 def test_drop_asks_on_a_terminal_and_takes_silence_for_no(parked: Office, on_terminal: Program) -> None:
-    said = on_terminal("quarantine", "drop", "1")
+    said = on_terminal("quarantine", "drop", "1", typed="n\n")
     assert said.code == 130
     assert "Drop 1 messages for good?" in said.err
     assert [row["outcome"] for row in parked.rows(Journal)] == ["quarantined", "quarantined"]

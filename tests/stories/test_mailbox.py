@@ -322,13 +322,14 @@ def test_mail_is_found_again_after_a_reset_and_taken_in_once(desk_anywhere: Desk
     desk = desk_anywhere
     desk.writes(desk.customer("carl"), "Question")
     desk.espomail.ok("fetch")
-    assert desk.espomail.json("mailbox", "reset", "support") == {"mailbox": "support", "folders": ["INBOX"]}
+    reset = ("mailbox", "reset", "support", "--yes")
+    assert desk.espomail.json(*reset) == {"mailbox": "support", "folders": ["INBOX"]}
     assert desk.espomail.json("mailbox", "status")[0]["positions"][0]["uidvalidity"] is None
-    assert desk.espomail.run("mailbox", "reset", "support", "--folder", "Other").exit_code == 66
+    assert desk.espomail.run(*reset, "--folder", "Other").exit_code == 66
     desk.espomail.ok("fetch")
     assert desk.espomail.json("mailbox", "status")[0]["positions"][0]["last_uid"] == 1
     assert len(desk.espomail.json("case", "list")) == 1
-    assert desk.espomail.ok("mailbox", "reset", "support", "--folder", "INBOX") == ""
+    assert desk.espomail.ok(*reset, "--folder", "INBOX") == ""
 
 
 def test_mail_that_a_wrong_filter_skipped_comes_in_after_a_reset(desk: Desk):
@@ -346,7 +347,7 @@ def test_reset_waits_for_no_run_that_would_undo_it(desk: Desk):
     desk.espomail.ok("fetch")
     with (desk.espomail.folder / "espomail.db.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert desk.espomail.run("mailbox", "reset", "support").exit_code == 75
+        assert desk.espomail.run("mailbox", "reset", "support", "--yes").exit_code == 75
     assert desk.espomail.json("mailbox", "status")[0]["positions"][0]["uidvalidity"] is not None
 
 
