@@ -88,10 +88,10 @@ class LoginRefused(ServerTrouble):
 
 
 class WrongConfiguration(EspomailError):
-    """The configuration is wrong or missing, or the database is newer than the program."""
+    """The configuration is wrong or missing, or the database cannot be worked with as it is."""
 
     exit_code = 78
-    meaning = "the configuration is wrong or missing, or the database is newer than the program"
+    meaning = "the configuration is wrong or missing, or the database is newer than the program or damaged"
 
 
 class CutShort(WrongConfiguration):

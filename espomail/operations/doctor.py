@@ -8,13 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from peewee import DatabaseError
-
 from espomail.config.load import Loaded
 from espomail.errors import EspomailError, NotPermitted, TryAgainLater, WrongConfiguration
 from espomail.intake.lock import run_lock
 from espomail.operations.findings import Checkup
 from espomail.operations.mailbox_checks import check_mailbox
+from espomail.store import troubles
 from espomail.store.connection import close_database, file_of, open_database
 from espomail.store.models import Journal, MailboxState
 
@@ -49,18 +48,15 @@ def check_installation(loaded: Loaded, now: datetime) -> Checkup:
 def _check_database(checkup: Checkup, loaded: Loaded, now: datetime) -> None:
     try:
         open_database(loaded.config.database, now=now)
+        file = file_of(loaded.config.database)
+        with troubles.told(file):
+            _check_cron(checkup, now)
+            _check_quarantine(checkup)
+            _check_writing(checkup, file)
     except EspomailError as trouble:
         said, _, advice = str(trouble).partition("; ")
         kind = type(trouble) if isinstance(trouble, TryAgainLater) else WrongConfiguration
         checkup.fail("database", said, advice or "see that it is a database of espomail's", kind)
-        return
-    try:
-        _check_cron(checkup, now)
-        _check_quarantine(checkup)
-        _check_writing(checkup, file_of(loaded.config.database))
-    except DatabaseError as trouble:
-        said = f"{file_of(loaded.config.database)}: {trouble}"
-        checkup.fail("database", said, "look for damage: espomail db check", WrongConfiguration)
     finally:
         close_database()
 

@@ -30,6 +30,11 @@ _BY_SQLITE: Final[dict[str, tuple[type[EspomailError], str]]] = {
     "SQLITE_LOCKED": (TryAgainLater, "it is in use by another program"),
     "SQLITE_FULL": (TryAgainLater, _IS_FULL),
     "SQLITE_READONLY": (NotPermitted, _IS_READ_ONLY),
+    "SQLITE_CORRUPT": (
+        WrongConfiguration,
+        "it is damaged; put a backup in its place, espomail db check tells more",
+    ),
+    "SQLITE_NOTADB": (WrongConfiguration, "it is no database, or damaged; put a backup in its place"),
     "SQLITE_CANTOPEN": (NotPermitted, "it, or a file beside it, may not be opened or made by this login"),
 }
 _OF_THE_FILE: Final = (OperationalError, DatabaseError, sqlite3.OperationalError, sqlite3.DatabaseError)

@@ -43,6 +43,21 @@ def test_whole_database_is_whole(office, capsys):
     assert (code, json.loads(out)) == (0, {"faults": []})
 
 
+@pytest.mark.parametrize("at", [0, 100], ids=["its first bytes", "its tables"])
+def test_database_that_is_damaged_is_told_with_what_to_do(office, capsys, at):
+    with office.config.database_file.open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xff" * 3_000)
+    code, _, said = call(office, capsys, "fetch")
+    assert code == 78
+    assert "damaged; put a backup in its place" in said
+    code, out, _ = call(office, capsys, "doctor", "--json")
+    (finding,) = (one for one in json.loads(out) if one["what"] == "database")
+    assert (code, finding["level"]) == (1, "error")
+    assert finding["said"].endswith("damaged")
+    assert finding["advice"].startswith("put a backup in its place")
+
+
 def test_row_that_points_at_nothing_is_found(office, capsys):
     other = sqlite3.connect(office.config.database_file)
     other.execute("INSERT INTO email_team (email_id, team) VALUES (4711, 'support')")
