@@ -56,10 +56,13 @@ class Database(SqliteDatabase):
 
 
 def file_of(url: str) -> Path:
-    """The file of a `sqlite:///` address. Raises WrongConfiguration for any other, and for a folder."""
+    """The file of a `sqlite:///` address, itself where that names a link to it: what lies beside it is one.
+
+    Raises WrongConfiguration for any other address, and for a folder.
+    """
     if not url.startswith(SQLITE):
         raise WrongConfiguration(f"database: {url!r} is not supported; write {SQLITE}espomail.db")
-    file = Path(url.removeprefix(SQLITE))
+    file = Path(os.path.realpath(url.removeprefix(SQLITE)))
     if file.is_dir():
         raise WrongConfiguration(f"database: {file} is a folder; name a file in it")
     return file

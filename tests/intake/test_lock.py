@@ -22,6 +22,19 @@ def test_second_run_goes_without_the_lock(office):
         assert (first, second) == (True, False)
 
 
+def test_database_named_by_a_link_has_one_lock(office, tmp_path):
+    link = tmp_path / "linked.db"
+    link.symlink_to(office.config.database_file)
+    other = office.path.with_name("other.yaml")
+    other.write_text(f"database: sqlite:///{link}\n{office.path.read_text()}")
+    other.chmod(0o600)
+    with (
+        run_lock(load(office.path), waits=False, fails=False),
+        run_lock(load(other), waits=False, fails=False) as is_ours,
+    ):
+        assert not is_ours
+
+
 def test_second_run_fails_when_it_is_told_to(office):
     loaded = load(office.path)
     with (
