@@ -75,19 +75,25 @@ def _by_file(here: str, path: Path) -> str:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 _refuse(here, f"{path} is no regular file")
-            if not _is_private(about):
-                open_to = f"is open to others (mode {stat.S_IMODE(about.st_mode):04o})"
-                _refuse(here, f"{path} {open_to}; type: chmod 600 {shlex.quote(str(path))}")
+            if exposed := exposure(path, about):
+                _refuse(here, exposed)
             content = file.read(LONGEST_SECRET_BYTES)
     except OSError as error:
         _refuse(here, f"{path} cannot be read: {error.strerror}")
     return _usable(here, _text_of(here, content))
 
 
-def _is_private(about: os.stat_result) -> bool:
-    """For its owner alone, or root's and readable by a group (root:espomail 0640, the packaged mode)."""
-    open_to = stat.S_IMODE(about.st_mode) & 0o077
-    return open_to == 0 or (about.st_uid == 0 and open_to == stat.S_IRGRP)
+def exposure(path: Path, about: os.stat_result) -> str | None:
+    """That a file with a secret is open to others, and what to do.
+
+    None where it is for its owner alone, or root's and readable by a group (root:espomail 0640, the packaged
+    mode).
+    """
+    mode = stat.S_IMODE(about.st_mode)
+    open_to = mode & 0o077
+    if open_to == 0 or (about.st_uid == 0 and open_to == stat.S_IRGRP):
+        return None
+    return f"{path} is open to others (mode {mode:04o}); type: chmod 600 {shlex.quote(str(path))}"
 
 
 def _by_environment(here: str, name: str, environ: Mapping[str, str]) -> str:

@@ -1,21 +1,28 @@
-"""Files and folders that the configuration names and that are not there: a later mount may bring them."""
+"""Files and folders that the configuration names and that are not there, or open to others.
+
+A later mount may bring them.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from espomail.config.schema import Config, Server
+from espomail.config.secrets import exposure
 from espomail.sign_in.tokens import how_to_allow
 
 
 def file_oddities(config: Config) -> list[str]:
-    """What is missing, a line each, and each sign-in with tokens that nobody has allowed yet."""
-    missing = [
-        f"{place}: there is no file {file}"
-        for server in _servers(config)
-        for place, file in _named(server)
-        if not file.exists()
-    ]
-    return [*_folder_oddities(config), *missing, *_not_allowed(config)]
+    """What is missing or exposed, a line each, and each sign-in with tokens that nobody has allowed yet."""
+    return [*_folder_oddities(config), *_odd_files(config), *_not_allowed(config)]
+
+
+def _odd_files(config: Config) -> Iterator[str]:
+    for server in _servers(config):
+        for place, file in _named(server):
+            if not file.exists():
+                yield f"{place}: there is no file {file}"
+            elif not place.endswith("ca_file") and (exposed := exposure(file, file.stat())):
+                yield f"{place}: {exposed}"
 
 
 def _folder_oddities(config: Config) -> Iterator[str]:

@@ -268,3 +268,13 @@ def test_check_warns_of_a_password_file_that_is_missing(
     configuration(home).with_name("support.password").unlink()
     assert main(["config", "check"], home) == 0
     assert "mailboxes.support.imap.password_file: there is no file" in capfd.readouterr().err
+
+
+def test_check_warns_of_a_password_file_that_others_can_read(
+    home: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = configuration(home).with_name("support.password")
+    file.chmod(0o644)
+    assert main(["config", "check"], home) == 0
+    said = f"{file} is open to others (mode 0644); type: chmod 600 {file}"
+    assert f"mailboxes.support.imap.password_file: {said}\n" in capfd.readouterr().err
