@@ -37,7 +37,7 @@ def _database(config: Config) -> Iterator[Fault]:
         yield Fault(("database",), "PostgreSQL comes with a later version; write sqlite:///espomail.db")
     elif not url.startswith(SQLITE) or url == SQLITE or url.endswith((":memory:", "/")):
         yield Fault(("database",), "must be sqlite:/// and a file, like sqlite:///espomail.db")
-    elif "?" in url:
+    elif "?" in FilePath(url).name:  # the folder is none of the file's words: it may be the default's
         yield Fault(("database",), 'takes no options; leave out "?" and what follows')
 
 

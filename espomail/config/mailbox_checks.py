@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from espomail.config.addresses import is_address, is_host, is_loopback
 from espomail.config.faults import Path, quoted
 from espomail.config.schema import SECRET_SOURCES, CaseRules, Config, Mailbox, Server
 from espomail.config.sending import sending_mailbox
 from espomail.config.token_checks import token_faults
+from espomail.config.zones import zone
 
 Found = Iterator[tuple[Path, str]]
 MailboxCheck = Callable[[Mailbox, Config], Found]
@@ -138,6 +140,11 @@ def _clear_text(mailbox: Mailbox, _config: Config) -> Found:
             yield (key, "security"), "password and mail travel in clear text"
 
 
+def _since_later(mailbox: Mailbox, config: Config) -> Found:
+    if mailbox.imap.fetch_since > datetime.now(zone(config)).date():
+        yield ("imap", "fetch_since"), "is a day to come: no mail before it is ever read"
+
+
 MAILBOX_CHECKS: tuple[MailboxCheck, ...] = (
     _kind,
     _addresses,
@@ -145,4 +152,4 @@ MAILBOX_CHECKS: tuple[MailboxCheck, ...] = (
     _case_rules,
     _auto_reply,
 )
-MAILBOX_ODDITIES: tuple[MailboxCheck, ...] = (_nobody_to_assign, _clear_text)
+MAILBOX_ODDITIES: tuple[MailboxCheck, ...] = (_nobody_to_assign, _clear_text, _since_later)

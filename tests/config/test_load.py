@@ -1,6 +1,6 @@
 """Finding the configuration, and what it says once it is read."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from espomail.config.load import Loaded, find, load
 from espomail.config.schema import Config, MoveTo, NewAfter
 from espomail.errors import WrongConfiguration
+from espomail.store.connection import close_database, open_database
 
 MINIMAL = """\
 users:
@@ -22,6 +23,7 @@ mailboxes:
     user: anna
     imap: {host: imap.example.com, fetch_since: 2026-11-01, password: secret}
 """
+SINCE = "mailboxes.support.imap.fetch_since"
 
 
 def written(folder: Path, text: str, mode: int = 0o600) -> Path:
@@ -231,10 +233,23 @@ def test_exposed_file_is_refused_together_with_its_other_faults(
             support(imap="password: x, security: none"),
             "config.yaml:5: mailboxes.support.imap.security: password and mail travel in clear text",
         ),
+        (
+            support().replace("2026-11-01", "9999-01-01"),
+            f"config.yaml:5: {SINCE}: is a day to come: no mail before it is ever read",
+        ),
     ],
 )
 def test_odd_configuration_is_read_with_a_warning(tmp_path: Path, text: str, warning: str) -> None:
     assert loaded(tmp_path, text).warnings == (warning,)
+
+
+def test_default_database_may_lie_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "what? & more#100%"
+    folder.mkdir()
+    config = loaded(folder, MINIMAL).config
+    open_database(config.database, now=datetime.now(UTC))
+    close_database()
+    assert (folder / "espomail.db").is_file()
 
 
 def test_secret_stands_in_no_repr(tmp_path: Path) -> None:
