@@ -1,8 +1,7 @@
 """Everything that has to be right for mail to come in and go out: the installation, and all servers."""
 
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Final
 
 from espomail.config.load import Loaded
 from espomail.errors import EspomailError, NotPermitted, TryAgainLater, WrongConfiguration
+from espomail.intake import health
 from espomail.intake.lock import run_lock
 from espomail.operations.findings import Checkup
 from espomail.operations.mailbox_checks import check_mailbox
 from espomail.store import troubles
 from espomail.store.connection import close_database, file_of, open_database
-from espomail.store.models import Journal, MailboxState
+from espomail.store.models import Journal
 
 AT_ONCE: Final = 8  # mailboxes
 LITTLE_ROOM_BYTES: Final = 500 * 1024**2
@@ -50,7 +50,7 @@ def _check_database(checkup: Checkup, loaded: Loaded, now: datetime) -> None:
         open_database(loaded.config.database, now=now)
         file = file_of(loaded.config.database)
         with troubles.told(file):
-            _check_cron(checkup, now)
+            _check_cron(checkup, loaded.config.mailboxes, now)
             _check_quarantine(checkup)
             _check_writing(checkup, file)
     except EspomailError as trouble:
@@ -63,10 +63,9 @@ def _check_database(checkup: Checkup, loaded: Loaded, now: datetime) -> None:
 
 def _check_writing(checkup: Checkup, file: Path) -> None:
     """Reading works without: SQLite writes files of its own beside the database."""
-    locked = [str(one) for one in (file.parent, file) if not os.access(one, os.W_OK)]
-    if locked:
-        said = f"{' and '.join(locked)} cannot be written by the login with uid {os.geteuid()}"
-        checkup.fail("database", said, "let this login write there, or run as the one that may", NotPermitted)
+    if trouble := troubles.why_not_written(file.parent, file):
+        said, _, advice = str(trouble).partition("; ")
+        checkup.fail("database", said, advice, NotPermitted)
     else:
         checkup.fine("database", f"{file} opens and is up to date")
 
@@ -87,24 +86,25 @@ def _check_lock(checkup: Checkup, loaded: Loaded, _now: datetime) -> None:
             checkup.fine("lock", "free" if is_ours else "a run is going on")
     except EspomailError as trouble:
         said, _, advice = str(trouble).partition("; ")
-        otherwise = f"give the lock file to the login with uid {os.geteuid()}"
-        checkup.fail("lock", f"cannot be taken: {said}", advice or otherwise, WrongConfiguration)
+        checkup.fail(
+            "lock", f"cannot be taken: {said}", advice or "look after its folder", WrongConfiguration
+        )
 
 
-def _check_cron(checkup: Checkup, now: datetime) -> None:
-    """Cron leaves its trace in the database: when a mailbox was last read."""
-    rows = MailboxState.select(MailboxState.last_success_at).where(
-        MailboxState.last_success_at.is_null(False)
-    )
-    last = max((row.last_success_at for row in rows), default=None)
+def _check_cron(checkup: Checkup, mailboxes: Iterable[str], now: datetime) -> None:
+    """Cron leaves its trace in the database: when a mailbox was last tried, whether or not that went well."""
+    known = list(health.states(mailboxes).values())
+    last = max((state.tried_at for state in known if state.tried_at), default=None)
     if last is None:
         checkup.warn("cron", "no mailbox has been read yet", f"put into the crontab: {CRON_LINE}")
-    elif now - last > SILENT_CRON:
+        return
+    due = min((state.next_try_at or last for state in known), default=last)  # later where all are in back-off
+    if now - max(last, due) > SILENT_CRON:
         minutes = int((now - last).total_seconds() // 60)
         said = f"the last mailbox was read {minutes} minutes ago"
         checkup.warn("cron", said, f"see that cron runs, and that its crontab has: {CRON_LINE}")
     else:
-        checkup.fine("cron", "the mailboxes are read")
+        checkup.fine("cron", "the mailboxes have their turns")
 
 
 def _check_quarantine(checkup: Checkup) -> None:

@@ -183,10 +183,17 @@ def of_installation(office: Office, now: datetime = NOW) -> dict[str, Finding]:
 
 
 def test_mailboxes_that_nobody_reads_any_more_are_a_warning_about_cron(office: Office) -> None:
-    MailboxState.create(mailbox="support", last_success_at=NOW - timedelta(minutes=3))
+    MailboxState.create(mailbox="support", tried_at=NOW - timedelta(minutes=3))
     assert of_installation(office)["cron"].level == "ok"
     found = of_installation(office, NOW + timedelta(hours=1))["cron"]
     assert (found.level, found.said) == ("warning", "the last mailbox was read 63 minutes ago")
+
+
+def test_runs_whose_logins_are_all_refused_are_runs_of_cron(office: Office) -> None:
+    tried_at, next_try_at = NOW - timedelta(minutes=30), NOW + timedelta(minutes=30)
+    MailboxState.create(mailbox="support", tried_at=tried_at, next_try_at=next_try_at, error="login refused")
+    assert of_installation(office)["cron"].level == "ok"
+    assert of_installation(office, NOW + timedelta(hours=1))["cron"].level == "warning"
 
 
 def test_little_room_on_the_disk_is_a_warning(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
