@@ -68,10 +68,13 @@ def fetch(
     """
     began = time.monotonic()
     chosen = mailboxes_named(loaded.config, request.mailboxes)
-    with run_lock(loaded, waits=request.waits_for_lock, fails=request.fails_if_locked) as is_ours:
+    writes = not request.is_dry_run
+    with run_lock(
+        loaded, waits=request.waits_for_lock, fails=request.fails_if_locked, writes=writes
+    ) as is_ours:
         if not is_ours:
             return FetchReport()
-        with _open(loaded.config, clock(), may_upgrade=not request.is_dry_run), Reader() as reader:
+        with _open(loaded.config, clock(), may_upgrade=writes), Reader() as reader:
             run = Run(loaded, request, chosen, reader, began, clock=clock, on_progress=on_progress or _silent)
             return run.go()
 

@@ -23,13 +23,17 @@ ASK_AGAIN_S: Final = 0.02
 
 
 @contextmanager
-def run_lock(loaded: Loaded, *, waits: bool, fails: bool) -> Iterator[bool]:
+def run_lock(loaded: Loaded, *, waits: bool, fails: bool, writes: bool = True) -> Iterator[bool]:
     """Hold the run's lock; gives whether it is ours.
 
-    When another run has it: wait for its end, or raise TryAgainLater, or go on without it (False).
+    When another run has it: wait for its end, or raise TryAgainLater, or go on without it (False). One that
+    `writes` nothing needs none on a file system that is read-only.
     Raises TryAgainLater or NotPermitted where its file cannot be made.
     """
     path = lock_file(loaded)
+    if not writes and troubles.is_on_read_only(path.parent):
+        yield True
+        return
     with _opened(path) as handle:
         if waits:
             fcntl.flock(handle, fcntl.LOCK_EX)

@@ -75,7 +75,7 @@ def reconcile(
     """
     config = loaded.config
     chosen = mailboxes_named(config, mailboxes)
-    with run_lock(loaded, waits=True, fails=False), Reader() as reader:
+    with run_lock(loaded, waits=True, fails=False, writes=fetches_missing), Reader() as reader:
         open_database(config.database, now=now)
         try:
             return _Comparison(config, chosen, reader, now).go(fetches_missing=fetches_missing)

@@ -13,12 +13,14 @@ from peewee import DatabaseError, OperationalError
 from espomail.errors import EspomailError, NotPermitted, ProgramFault, TryAgainLater, WrongConfiguration
 
 _IS_FULL: Final = "the disk is full; make room, nothing is lost"
-_IS_READ_ONLY: Final = "it cannot be written: the folder or its file system is read-only for this login"
+_WRITE: Final = "let this login write there, or run as the one that may"
+_IS_READ_ONLY: Final = f"it cannot be written: it is read-only for this login; {_WRITE}"
+_IS_MOUNTED_SO: Final = "it cannot be written: its file system is read-only; mount it for writing"
 _BY_ERRNO: Final[dict[int, tuple[type[EspomailError], str]]] = {
     errno.ENOSPC: (TryAgainLater, _IS_FULL),
     errno.EDQUOT: (TryAgainLater, _IS_FULL),
     errno.EFBIG: (TryAgainLater, _IS_FULL),
-    errno.EROFS: (NotPermitted, _IS_READ_ONLY),
+    errno.EROFS: (NotPermitted, _IS_MOUNTED_SO),
     errno.EACCES: (NotPermitted, _IS_READ_ONLY),
     errno.EPERM: (NotPermitted, _IS_READ_ONLY),
     errno.ENOENT: (WrongConfiguration, "the folder does not exist; make it first"),
@@ -62,6 +64,23 @@ def of_database(file: Path, trouble: DatabaseError | sqlite3.Error) -> EspomailE
             return kind(f"database {file}: {why} ({said})")
     is_for_now = isinstance(trouble, OperationalError | sqlite3.OperationalError)
     return (TryAgainLater if is_for_now else WrongConfiguration)(f"database {file}: {said or trouble}")
+
+
+def why_not_written(*files: Path) -> EspomailError | None:
+    """The error that tells of those of these files and folders that this login may not write."""
+    locked = [one for one in files if not os.access(one, os.W_OK)]
+    if not locked:
+        return None
+    _, said = _BY_ERRNO[errno.EROFS if any(map(is_on_read_only, locked)) else errno.EACCES]
+    return NotPermitted(f"{' and '.join(map(str, locked))}: {said}")
+
+
+def is_on_read_only(file: Path) -> bool:
+    """Whether nobody at all can write there."""
+    try:
+        return bool(os.statvfs(file).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def is_of_sharing(trouble: DatabaseError) -> bool:

@@ -23,6 +23,7 @@ mailboxes:
     case: {{create: true}}
     imap: {{host: {host}, port: {port}, security: none, username: u, password: p, fetch_since: 2026-01-01}}
 """
+ASKING = [("fetch", "--dry-run"), ("reconcile",)]
 READING = [("case", "list"), ("email", "list"), ("email", "show", 1), ("mailbox", "status")]
 
 
@@ -96,7 +97,7 @@ def test_mail_that_finds_the_disk_full_is_taken_in_once_there_is_room(
 def test_database_on_a_file_system_that_is_read_only_can_be_read(disk: Disk, installed: Espomail):
     installed.ok("fetch")
     disk.allow("ro")
-    for words in READING:
+    for words in (*READING, *ASKING):
         ended = installed.run(*words, "--json")
         assert ended.exit_code in (0, 1), ended
         assert "error" not in ended.stderr, ended
@@ -145,7 +146,9 @@ def test_doctor_says_that_the_database_cannot_be_written(disk: Disk, installed: 
     ended = installed.run("doctor", "--json")
     (found,) = [one for one in json.loads(ended.stdout) if one["what"] == "database"]
     assert (ended.exit_code, found["level"]) == (1, "error")
-    assert f"{disk.folder} and {disk.folder}/espomail.db cannot be written" in found["said"]
+    assert f"{disk.folder} and {disk.folder}/espomail.db: it cannot be written" in found["said"]
+    (lock,) = [one for one in json.loads(ended.stdout) if one["what"] == "lock"]
+    assert found["advice"] == lock["advice"] == "mount it for writing"
     disk.allow("rw")
     findings = json.loads(installed.run("doctor", "--json").stdout)
     assert [one["level"] for one in findings if one["what"] == "database"] == ["ok"]
