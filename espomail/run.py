@@ -29,6 +29,7 @@ from espomail.intake.visits import (
     Copying,
     Event,
     FolderFailed,
+    FoundOthers,
     Left,
     Order,
     Recalling,
@@ -206,6 +207,9 @@ class Run:
                 is_written.put(None)
             case Told(some):
                 after_import.forget(some.entries)
+            case FoundOthers(mailbox, entries, position, trouble):
+                journal.read_again(mailbox.key, entries, position)
+                self.tallies[mailbox.key].troubles.append(str(trouble))
             case Left(mailbox, trouble):
                 tally = self.tallies[mailbox.key]
                 tally.was_tried, tally.trouble = True, trouble

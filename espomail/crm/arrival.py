@@ -27,6 +27,11 @@ def message_id_key(message_id: str) -> str:
     return "sha256:" + hashlib.sha256(message_id.encode()).hexdigest()
 
 
+def own_id_key(mail: ParsedMail) -> str:
+    """The same for the Message-ID that a mail has come with; empty where it had none."""
+    return message_id_key(mail.message_id) if mail.has_own_id else ""
+
+
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a folder, read and waiting for its decision. It is safe in the journal already."""
 

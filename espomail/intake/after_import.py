@@ -55,7 +55,7 @@ def untold(mailbox: Mailbox) -> list[Some]:
         target = None
         if row["target"] is not None:
             target = Target(row["target"], row["target_uidvalidity"], row["target_uid_next"])
-        known = Known(row["id"], row["received_at"], row["size"])
+        known = Known(row["id"], row["received_at"], row["size"], message_id_key=row["message_id_key"])
         groups[row["folder"], row["uidvalidity"], target].append((row["uid"], known))
     return [
         Some(folder, uidvalidity, dict(messages[start : start + MESSAGES_PER_COMMAND]), target)

@@ -46,6 +46,10 @@ class Download:
         some = (uids[start : start + UIDS_PER_QUESTION] for start in range(0, len(uids), UIDS_PER_QUESTION))
         return {uid: one for asked in some for uid, one in self._asked(self._client.about, asked).items()}
 
+    def about_with_id(self, uids: Sequence[int]) -> dict[int, "About"]:
+        """As `about`, and the Message-ID field."""
+        return self._asked(self._client.about_with_id, uids)
+
     def about_first(self, uids: Sequence[int], besides: int) -> dict[int, "About"]:
         """Flags, date and size of the first of these messages, as `parts` takes it; of another one, too.
 
@@ -79,10 +83,10 @@ class Download:
                 self.in_hand = some
                 asked = {uid: about[uid].size for uid in some if uid in about}
                 too_large = [uid for uid, size in asked.items() if size > max_size]
-                heads = self._headers(too_large)
+                heads = self.headers(too_large)
                 if header_will_do is not None:
                     large = [uid for uid, size in asked.items() if HEADER_FIRST_BYTES < size <= max_size]
-                    heads |= {uid: raw for uid, raw in self._headers(large).items() if header_will_do(raw)}
+                    heads |= {uid: raw for uid, raw in self.headers(large).items() if header_will_do(raw)}
                 whole = {
                     uid: size for uid, size in asked.items() if uid not in heads and uid not in too_large
                 }
@@ -123,7 +127,7 @@ class Download:
                 raise
             return found
 
-    def _headers(self, uids: Sequence[int]) -> dict[int, bytes]:
+    def headers(self, uids: Sequence[int]) -> dict[int, bytes]:
         """The header fields of these messages, by UID."""
         from espomail.intake.wire import HEADER, MOST_HEADER_BYTES
 

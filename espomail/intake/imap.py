@@ -24,7 +24,7 @@ from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Known, Position, RawMessage, Recall, Target
 from espomail.intake.search import Found, Search, midnight, nothing_known, number
 from espomail.intake.server_folders import has_folder, need_folder, server_folders
-from espomail.intake.set_back import SetBack, is_another
+from espomail.intake.set_back import GivenAgain, SetBack, is_another_by_id, is_anothers
 from espomail.reach import SILENCE_S, Watch, clean, watched
 from espomail.sign_in.token import Token
 
@@ -148,11 +148,7 @@ class Session:
                 ) from broke
             self._refuse_withheld(folder, advance.withheld)
             if set_back is not None:
-                raise Refused(
-                    f"{self._host}: folder {folder}: {set_back}: the server lost mail, or was set back to an "
-                    "older state; its latest mail is read again",
-                    is_temporary=False,
-                )
+                raise Refused(self._set_back(folder, str(set_back)), is_temporary=False)
 
     def _parts(
         self,
@@ -333,14 +329,37 @@ class Session:
     ) -> Iterator[list[int]]:
         """Select the folder for writing, if its UIDs still are what they were; gives those of these messages.
 
-        Left out are those that are gone, and where the server was set back those that are others' by now.
+        Left out are those that are gone, and those that are others' by now, of which GivenAgain is raised at
+        the end: the server was set back.
         """
         with told_as_trouble(f"{self._host}: folder {folder}: {doing}"):
             answer = self._client.select_folder(folder)
             if answer.get(b"UIDVALIDITY") != uidvalidity:
                 raise UidsChanged(f"{self._host}: folder {folder} has new UIDs; {doing} is given up")
-            about = self._download.about(list(known))
-            yield [uid for uid, one in known.items() if uid in about and not is_another(about[uid], one)]
+            about = self._download.about_with_id(list(known))
+            others = self._others(known, about)
+            yield [uid for uid in known if uid in about and uid not in others]
+            if others:
+                said = self._set_back(folder, is_anothers(others[0]))
+                raise GivenAgain(said, others)
+
+    def _others(self, known: Mapping[int, Known], about: Mapping[int, "About"]) -> list[int]:
+        """The UIDs that are other messages' by now.
+
+        Servers and we may differ over where a broken header has its Message-ID, so that one that seems to be
+        another is read by us.
+        """
+        seeming = [uid for uid, one in about.items() if is_another_by_id(one, known[uid], one.id_field)]
+        headers = self._download.headers(seeming)
+        return [
+            uid
+            for uid in seeming
+            if uid not in headers or is_another_by_id(about[uid], known[uid], headers[uid])
+        ]
+
+    def _set_back(self, folder: str, said: str) -> str:
+        why = "the server lost mail, or was set back to an older state; its latest mail is read again"
+        return f"{self._host}: folder {folder}: {said}: {why}"
 
     def _need_uid_expunge(self) -> None:
         if not self._client.has_capability("UIDPLUS"):

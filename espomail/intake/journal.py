@@ -103,7 +103,7 @@ def keep(
         known = _known_ones(mailbox, messages)
         if position is not None:
             former = _former_ones(known, messages)
-            write.apply(chain(*(_without_uid(known.pop(place)) for place in former)))
+            write.apply(chain(*(_without_uid(known.pop(place).entry) for place in former)))
         special_use = (position or position_of(mailbox, messages[0].folder)).special_use if messages else None
         for message, data in zip(messages, compressed, strict=True):
             if (message.folder, message.uidvalidity, message.uid) not in known:
@@ -114,6 +114,14 @@ def keep(
             changes.append(_moved(mailbox, position, next_entry))
         write.apply((*changes, *ids.changes()))
     return kept
+
+
+def read_again(mailbox: str, entries: Iterable[int], position: Position) -> None:
+    """Let a folder be read again from this position on: the UIDs of these entries are others' by now."""
+    with writing():
+        next_entry = Ids.load().next(Journal)
+        former = chain.from_iterable(map(_without_uid, entries))
+        write.apply((*former, _moved(mailbox, position, next_entry)))
 
 
 def waiting(mailboxes: Iterable[str]) -> list[Kept]:
@@ -210,9 +218,9 @@ def _former_ones(known: Mapping[Place, Known], messages: Sequence[RawMessage]) -
     return [place for place, one in known.items() if places[place] != (one.received_at, one.size)]
 
 
-def _without_uid(former: Known) -> Changes:
+def _without_uid(former: int) -> Changes:
     """Leave the UID to the message that has it now: the server can be told nothing more of the former one."""
-    return change(Journal, former.entry, uid=-former.entry), remove(models.AfterImport, former.entry)
+    return change(Journal, former, uid=-former), remove(models.AfterImport, former)
 
 
 def _entry(mailbox: str, message: RawMessage, ids: Ids | None, special_use: str | None) -> Kept:

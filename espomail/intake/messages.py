@@ -36,6 +36,11 @@ class Position(msgspec.Struct, frozen=True):
         )
         return begun, since
 
+    def set_back_to(self, moment: datetime) -> Self:
+        """The position of a folder whose mail is to be looked through again, by date, from that moment on."""
+        last_date = min(self.last_date, moment) if self.last_date is not None else None
+        return msgspec.structs.replace(self, uidvalidity=None, last_uid=0, last_date=last_date, suspects=())
+
     def moved(self, last_uid: int, newest: datetime | None) -> Self:
         """The position once all up to this UID is kept; `newest`: the newest date, if that counts."""
         dates = [one for one in (newest, self.last_date) if one is not None]
@@ -63,6 +68,7 @@ class Known(msgspec.Struct, frozen=True):
     received_at: datetime  # INTERNALDATE
     size: int
     is_former: bool = False  # kept before the folder was read again: the UID may be another message's now
+    message_id_key: str = ""  # where its server is to be told something of it; empty if it has no Message-ID
 
 
 Recall = Callable[[int, int], Mapping[int, Known]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from espomail.intake.download import Download
 from espomail.intake.messages import Known, Position, Recall
-from espomail.intake.set_back import SetBack, is_given_again, is_the_same
+from espomail.intake.set_back import SetBack, is_anothers, is_given_again, is_the_same
 
 if TYPE_CHECKING:
     from espomail.intake.wire import About, Client
@@ -70,7 +70,7 @@ class Search:
         if last_read in about and is_given_again(
             about[last_read], known.get(last_read), begun.last_date, wanted_since=midnight(since)
         ):
-            raise SetBack(f"UID {last_read} is another message's than when it was read", above)
+            raise SetBack(is_anothers(last_read), above)
         return Found(begun, since_day, uids, newest, about)
 
     def _unchanged(self, known: Mapping[int, Known]) -> set[int]:

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from espomail.crm.arrival import own_id_key
+from espomail.intake.connect import Refused
 from espomail.intake.download import aware
 from espomail.intake.messages import Known
+from espomail.mail.parse import parse_headers
 
 if TYPE_CHECKING:
     from espomail.intake.wire import About
@@ -21,12 +24,35 @@ class SetBack(Exception):
         self.above = above
 
 
+class GivenAgain(Refused):
+    """These UIDs have been given to other messages than those that the server was to be told of."""
+
+    def __init__(self, said: str, uids: Sequence[int]) -> None:
+        super().__init__(said, is_temporary=False)
+        self.uids = uids
+
+
+def is_anothers(uid: int) -> str:
+    """How it is said."""
+    return f"UID {uid} is another message's than when it was read"
+
+
 def is_another(about: "About", known: Known) -> bool:
     """Whether a message of the server is another one than the journal has under its UID: by INTERNALDATE.
 
     The size does not count: some servers guess it, and guess better later.
     """
     return about.internal_date is not None and aware(about.internal_date) != known.received_at
+
+
+def is_another_by_id(about: "About", known: Known, header: bytes) -> bool:
+    """The same of a message of which more is known: also by the Message-ID in these header fields.
+
+    Where one of the two has none, the size has to do.
+    """
+    key = own_id_key(parse_headers(header))
+    has_changed = key != known.message_id_key if key and known.message_id_key else about.size != known.size
+    return has_changed or is_another(about, known)
 
 
 def is_the_same(about: "About", known: Known) -> bool:

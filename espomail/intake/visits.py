@@ -25,6 +25,7 @@ from espomail.intake.connect import Refused
 from espomail.intake.download import HeaderWillDo
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.messages import Batch, Known, Position, Target
+from espomail.intake.set_back import GivenAgain
 from espomail.mail.parse import parse_headers
 from espomail.pipeline.filters import first_match, header_skips
 from espomail.sign_in.secret import secret_for
@@ -87,6 +88,15 @@ class Told(Struct, frozen=True):
     some: Some
 
 
+class FoundOthers(Struct, frozen=True):
+    """The server could not be told of these, whose UIDs are others' by now; the folder's new position."""
+
+    mailbox: Mailbox
+    entries: list[int]
+    position: Position
+    trouble: Refused
+
+
 class Left(Struct, frozen=True):
     """The visit is over; what went wrong, if anything did."""
 
@@ -94,7 +104,7 @@ class Left(Struct, frozen=True):
     trouble: EspomailError | None
 
 
-Event = Brought | FolderFailed | Recalling | Asked | Copying | Told | Left
+Event = Brought | FolderFailed | Recalling | Asked | Copying | Told | FoundOthers | Left
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -289,7 +299,7 @@ class Visits:
                 reading = self._reading(mailbox, deadline)
                 self._read_folders(mailbox, session, reading)
                 if mailbox.imap.after_import != "keep" and not self._order.is_dry_run:
-                    self._tell_server(mailbox, session)
+                    self._tell_server(mailbox, session, reading)
                 self._ask_for_suspects(mailbox, session, reading)
         except _Stopped:
             raise
@@ -371,7 +381,7 @@ class Visits:
             return None
         return lambda header: first_match(filters, parse_headers(header)) is not None
 
-    def _tell_server(self, mailbox: Mailbox, session: Session) -> None:
+    def _tell_server(self, mailbox: Mailbox, session: Session, reading: "_Reading") -> None:
         answer: queue.SimpleQueue[Sequence[Some]] = queue.SimpleQueue()
         with session.at_rest():
             self._put(Asked(mailbox, answer))
@@ -386,6 +396,12 @@ class Visits:
         for some in untold:
             try:
                 tell_server(mailbox.imap, session, some, begin)
+            except GivenAgain as trouble:
+                others = [some.known[uid] for uid in trouble.uids]
+                position = reading.positions.get(some.folder, Position(some.folder))
+                position = position.set_back_to(min(one.received_at for one in others))
+                reading.positions[some.folder] = position
+                self._put(FoundOthers(mailbox, [one.entry for one in others], position, trouble))
             except Refused as trouble:
                 self._put(FolderFailed(mailbox, trouble))
             else:

@@ -27,6 +27,7 @@ LARGEST_BYTES: Final = 2**53 - 1  # what is believed of a size; programs that re
 
 MOST_FIRST_BYTES: Final = 5500  # in base64, within the 8000 of a command line (RFC 7162 §4)
 
+ABOUT: Final = "FLAGS INTERNALDATE RFC822.SIZE"
 WHOLE: Final = ("BODY.PEEK[]", b"BODY[]")  # what is asked for, and its name in the answer
 MOST_HEADER_BYTES: Final = 1024**2
 HEADER: Final = (f"BODY.PEEK[HEADER]<0.{MOST_HEADER_BYTES}>", b"BODY[HEADER]<0>")  # it may be endless too
@@ -43,6 +44,7 @@ class About(msgspec.Struct, frozen=True):
     flags: tuple[str, ...]
     internal_date: datetime | None  # with the server's time zone; None where it cannot be read
     size: int
+    id_field: bytes = b""  # the Message-ID field, where it was asked for and is there
 
 
 class Connection(imaplib.IMAP4):
@@ -129,9 +131,16 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
 
     def about(self, uids: Sequence[int]) -> dict[int, About]:
         """Flags, date and size of those of these messages that are there."""
+        return self._about(uids, ABOUT)
+
+    def about_with_id(self, uids: Sequence[int]) -> dict[int, About]:
+        """As `about`, and the Message-ID field."""
+        return self._about(uids, f"{ABOUT} BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]")
+
+    def _about(self, uids: Sequence[int], items: str) -> dict[int, About]:
         found: dict[int, About] = {}
         unusual = []
-        for piece in self._fetched(uids, "FLAGS INTERNALDATE RFC822.SIZE"):
+        for piece in self._fetched(uids, items):
             usual = _USUAL_ABOUT.fullmatch(piece) if isinstance(piece, bytes) else None
             if usual is None:
                 unusual.append(piece)
@@ -140,7 +149,9 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
             found[int(uid)] = _about(flags.split(), _moment(date), size)
         for uid, data in _parsed(unusual).items():
             if b"RFC822.SIZE" in data:
-                found[uid] = _about(data[b"FLAGS"], data[b"INTERNALDATE"], data[b"RFC822.SIZE"])
+                id_fields = [value for name, value in data.items() if name.startswith(b"BODY[HEADER.FIELDS")]
+                about = _about(data[b"FLAGS"], data[b"INTERNALDATE"], data[b"RFC822.SIZE"])
+                found[uid] = msgspec.structs.replace(about, id_field=b"".join(filter(None, id_fields)))
         return {uid: found[uid] for uid in uids if uid in found}
 
     def bodies(self, uids: Sequence[int], part: tuple[str, bytes], size_bytes: int) -> dict[int, bytes]:

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from espomail.crm.arrival import Arrival
+from espomail.crm.arrival import Arrival, own_id_key
 from espomail.crm.desk import Desk
 from espomail.mail import authentication
 from espomail.pipeline.steps import STEPS
@@ -108,7 +108,9 @@ def _journal_changes(way: Way, result: Result, last: Decision, email_id: int | N
         changes += (remove(RawMessage, arrival.raw_id),)
     is_for_the_server = arrival.is_on_a_server and arrival.mailbox.imap.after_import != "keep"
     if result != "skipped" and is_for_the_server:
-        changes += (add(AfterImport, journal=arrival.journal_id, mailbox=arrival.mailbox.key),)
+        key = own_id_key(arrival.parsed)
+        row = {"journal": arrival.journal_id, "mailbox": arrival.mailbox.key, "message_id_key": key}
+        changes += (add(AfterImport, **row),)
     return changes
 
 

@@ -126,6 +126,7 @@ class AfterImport(Table):
 
     journal = ForeignKeyField(Journal, primary_key=True, on_delete="CASCADE")
     mailbox = TextField(index=True)
+    message_id_key = TextField()  # as in `Email`; empty where the message has no Message-ID
     target = TextField(null=True)  # a folder
     target_uidvalidity = IntegerField(null=True)
     target_uid_next = IntegerField(null=True)

@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from espomail.config.schema import Imap
+from espomail.crm.arrival import own_id_key
 from espomail.errors import LoginRefused, ServerTrouble
 from espomail.intake.connect import connect, shut, told_as_trouble
 from espomail.intake.imap import sign_in
 from espomail.intake.messages import Known, Position, RawMessage
+from espomail.mail.parse import parse_headers
 from espomail.reach import Watch
 from tests.office import mail
 from tests.servers.dovecot import Dovecot
@@ -56,7 +58,9 @@ def fetched(
 
 
 def as_known(message: RawMessage) -> Known:
-    return Known(1, message.internal_date, message.size)
+    return Known(
+        1, message.internal_date, message.size, message_id_key=own_id_key(parse_headers(message.raw))
+    )
 
 
 def tls(imap: Imap, mailboxes: Mailboxes, **changes: object) -> Imap:

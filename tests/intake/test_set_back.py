@@ -1,6 +1,6 @@
 """A server that was set back to an older state gives new mail UIDs that have been read already."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,9 @@ from espomail import run
 from espomail.report import FetchRequest, MailboxReport
 from espomail.store.connection import close_database, open_database
 from espomail.store.models import FolderPosition
-from tests.intake.desk import Desk, configured
+from tests.intake.desk import NOW, Desk, configured
+from tests.office import mail
+from tests.servers.dovecot import Dovecot
 from tests.servers.scripted_imap import ScriptedImap
 
 ANOTHER = "is another message's than when it was read"
@@ -160,8 +162,45 @@ def test_what_is_still_to_be_done_on_the_server_is_not_done_to_another_message(d
     desk.mailboxes.set_back(desk.user, copy)
     desk.receive("C", "D", days=-1)
     desk.configure(what.replace("Done", desk.mailboxes.name("Done")))
-    assert desk.fetch() == ""
+    assert f"UID 1 {ANOTHER}" in desk.fetch()
     assert desk.mailboxes.flags(desk.user) == [set(), set()]
-    desk.receive("E", days=-1)
-    desk.fetch()
-    assert desk.here() == ["A", "B", "C", "D", "E"]
+    assert desk.fetch() == ""
+    assert desk.here() == ["A", "B", "C", "D"]
+
+
+@pytest.mark.parametrize("ids", [("<a@c.example>", "<b@c.example>"), ("<a@c.example>", ""), ("", "")])
+@pytest.mark.parametrize("what", ["delete", "{move: Done}"])
+def test_message_that_came_in_the_same_second_as_a_former_one_is_told_from_it(
+    desk: Desk, what: str, ids: tuple[str, str]
+):
+    copy = desk.mailboxes.back_up(desk.user)
+    desk.configure("{move: INBOX/./impossible/../x/}")
+    is_of_a_size = "B" if any(ids) else "Longer"
+    for subject, message_id in zip(("A", is_of_a_size), ids, strict=True):
+        desk.mailboxes.deliver(desk.user, _mail(subject, message_id), at=NOW - timedelta(days=9))
+        if subject == "A":
+            desk.receive("Newer", days=-2)
+            assert desk.fetch() != ""
+            desk.mailboxes.set_back(desk.user, copy)
+    desk.configure(what.replace("Done", desk.mailboxes.name("Done")))
+    assert f"UID 1 {ANOTHER}" in desk.fetch()
+    assert len(desk.mailboxes.messages(desk.user)) == 1
+    assert desk.fetch() == ""
+    assert desk.here() == ["A", is_of_a_size, "Newer"]
+    assert desk.mailboxes.messages(desk.user) == []
+
+
+@pytest.mark.parametrize("mailboxes", ["dovecot"], indirect=True)
+@pytest.mark.parametrize("begins", [b"Subject: A\rMessage-ID: <a@c.example>\r\n", b"\r\n"])
+def test_message_is_known_though_its_server_finds_another_message_id_or_none(
+    desk: Desk, dovecot: Dovecot, begins: bytes
+):
+    desk.configure("delete")
+    dovecot.deliver_file(desk.user, begins + b"Message-ID: <b@c.example>\r\n\r\nHello\r\n")
+    assert desk.fetch() == ""
+    assert desk.mailboxes.messages(desk.user) == []
+
+
+def _mail(subject: str, message_id: str) -> bytes:
+    raw = mail(subject, message_id=message_id or "<none>")
+    return raw if message_id else raw.replace(b"Message-ID: <none>\r\n", b"")

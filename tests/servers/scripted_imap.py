@@ -84,7 +84,7 @@ class ScriptedImap(Listener):
 def _stage_of(command: str) -> str:
     words = re.sub(r"^UID ", "", command.upper())
     if words.startswith("FETCH"):
-        return "BODY" if "BODY" in words else "ABOUT"
+        return "ABOUT" if "RFC822.SIZE" in words else "BODY"
     if words.startswith("AUTHENTICATE"):
         return "LOGIN"
     return words.split()[0]

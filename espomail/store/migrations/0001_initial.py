@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-26 11:20.
+# Generated from a schema diff on 2026-11-26 11:42.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -61,6 +61,7 @@ def up(migrator, db):
     class AfterImport(Model):
         journal = ForeignKeyField(Journal, primary_key=True, on_delete="CASCADE")
         mailbox = TextField(index=True)
+        message_id_key = TextField()
         target = TextField(null=True)
         target_uidvalidity = IntegerField(null=True)
         target_uid_next = IntegerField(null=True)
