@@ -25,7 +25,7 @@ class Tally:
 
     @property
     def error(self) -> str | None:
-        return "; ".join(self.troubles) or None
+        return "; ".join(dict.fromkeys(self.troubles)) or None
 
     def count(self, settled: Settled) -> list[str]:
         """Count one mail; gives what people are to be told of it."""

@@ -94,6 +94,17 @@ def test_what_one_run_could_not_do_the_next_one_does(desk: Desk):
     assert len(desk.espomail.json("case", "list")) == 1
 
 
+def test_folder_that_cannot_be_made_is_told_once(desk: Desk):
+    second = desk.mailboxes.name("Second")
+    desk.mailboxes.command(desk.address, "create", second)
+    after_import(desk, f"{{move: INBOX/./impossible/../x/}}\n      folders: [INBOX, {second}]")
+    for folder in ("INBOX", second):
+        desk.mailboxes.deliver(desk.address, mail(folder), folder=folder)
+    ended = desk.espomail.run("fetch", "--no-send")
+    assert ended.exit_code == 1
+    assert ended.stderr.count("cannot be made") == 1
+
+
 @pytest.mark.parametrize("what", ["seen", "move", "delete"])
 def test_later_runs_find_nothing_left_to_do(desk: Desk, what: str):
     after_import(desk, move_to(desk, "Done") if what == "move" else what)
