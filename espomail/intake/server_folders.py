@@ -38,7 +38,11 @@ def server_folders(client: "Client", host: str) -> list[ServerFolder]:
 
 def has_folder(client: "Client", folder: str) -> bool:
     """Whether there is such a folder, and not only as the way to others. May raise what imapclient does."""
-    return any(not _words(told) & NO_MAIL for told, _, _ in client.list_folders("", folder))
+    is_pattern = "%" in folder or "*" in folder  # as LIST takes it; else the server knows which names are one
+    return any(
+        not _words(told) & NO_MAIL and (not is_pattern or str(name) == folder)
+        for told, _, name in client.list_folders("", folder)
+    )
 
 
 def need_folder(client: "Client", host: str, folder: str) -> None:
