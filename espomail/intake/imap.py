@@ -5,6 +5,7 @@ was deleted meanwhile, and what was not asked for is passed over.
 """
 
 import imaplib
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
 FOLDERS_NAMED: Final = 20
+FORBIDDEN: Final = re.compile(r"NOPERM|permission denied", re.IGNORECASE)
 
 
 class UidsChanged(Refused):
@@ -272,10 +274,17 @@ class Session:
     # --- reading
 
     def _status(self, folder: str) -> dict[bytes, int]:
+        with self._told_where_missing(folder):
+            state: dict[bytes, int] = self._client.folder_status(folder, ["UIDVALIDITY", "UIDNEXT"])
+        return state
+
+    @contextmanager
+    def _told_where_missing(self, folder: str) -> Iterator[None]:
+        """Where the server refuses a folder that it does not have, say which there are."""
         from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
         try:
-            state: dict[bytes, int] = self._client.folder_status(folder, ["UIDVALIDITY", "UIDNEXT"])
+            yield
         except IMAPClientAbortError:
             raise
         except IMAPClientError as refused:
@@ -286,7 +295,6 @@ class Session:
             more = f" and {len(known) - FOLDERS_NAMED} more" if len(known) > FOLDERS_NAMED else ""
             missing = f"{self._host}: there is no folder {folder!r}; there are: {there}{more}"
             raise Refused(missing, is_temporary=False) from refused
-        return state
 
     def _special_use(self, folder: str) -> str:
         """What the server says the folder is for; empty where it says nothing."""
@@ -297,7 +305,8 @@ class Session:
 
     def _examine(self, folder: str) -> tuple[int, int]:
         """Select the folder for reading only; its UIDVALIDITY and the UID that comes next."""
-        answer = self._client.select_folder(folder, readonly=True)
+        with self._told_where_missing(folder):
+            answer = self._client.select_folder(folder, readonly=True)
         if b"UIDVALIDITY" not in answer:
             raise Refused(f"{self._host}: folder {folder} has no UIDVALIDITY", is_temporary=False)
         return number(answer[b"UIDVALIDITY"]), number(answer.get(b"UIDNEXT", 0))
@@ -332,7 +341,7 @@ class Session:
         Left out are those that are gone, and those that are others' by now, of which GivenAgain is raised at
         the end: the server was set back.
         """
-        with told_as_trouble(f"{self._host}: folder {folder}: {doing}"):
+        with _told_where_forbidden(), told_as_trouble(f"{self._host}: folder {folder}: {doing}"):
             answer = self._client.select_folder(folder)
             if answer.get(b"UIDVALIDITY") != uidvalidity:
                 raise UidsChanged(f"{self._host}: folder {folder} has new UIDs; {doing} is given up")
@@ -372,6 +381,18 @@ class Session:
     def _delete(self, uids: Sequence[int]) -> None:
         self._client.delete_messages(uids, silent=True)
         self._client.uid_expunge(uids)
+
+
+@contextmanager
+def _told_where_forbidden() -> Iterator[None]:
+    """Where this login may not change a folder (RFC 5530 §3), say what can be done about it."""
+    try:
+        yield
+    except Refused as refused:
+        if FORBIDDEN.search(refused.said) is None:
+            raise
+        advice = "have this login given the right (espomail mailbox test names it), or set after_import: keep"
+        raise Refused(f"{refused.said}; {advice}") from refused
 
 
 def _is_unchanged(state: dict[bytes, int], position: Position) -> bool:

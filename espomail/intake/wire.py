@@ -129,6 +129,14 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient has no types
         found: list[tuple[tuple[bytes, ...], bytes, str]] = self._proc_folder_list(answer)
         return found
 
+    def rights(self, folder: str) -> frozenset[str]:
+        """What we may do with a folder, a letter for each right (RFC 4314 §2.1)."""
+        answer = self._command_and_check("myrights", self._normalise_folder(folder))
+        rights = set(answer[-1].rpartition(b" ")[2].decode("ascii", "replace"))
+        if "d" in rights and rights.isdisjoint("te"):  # as servers of RFC 2086 say both
+            rights |= {"t", "e"}
+        return frozenset(rights)
+
     def about(self, uids: Sequence[int]) -> dict[int, About]:
         """Flags, date and size of those of these messages that are there."""
         return self._about(uids, ABOUT)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from espomail.config.folder_names import folder_name
 from espomail.config.schema import Imap, Mailbox, MoveTo
 from espomail.errors import ServerTrouble
-from espomail.intake.connect import connect, leave, told_as_trouble
+from espomail.intake.connect import Refused, connect, leave, told_as_trouble
 from espomail.intake.login import log_in
 from espomail.intake.server_folders import ServerFolder, server_folders
 from espomail.operations.findings import Checkup
@@ -79,6 +79,8 @@ def _check_folders(checkup: Checkup, imap: Imap, client: "Client", now: datetime
         target = imap.after_import.move
         is_there = any(folder_name(folder.name) == target for folder in known)
         checkup.fine(f"IMAP folder {target}", "is there" if is_there else "is made when mail is moved there")
+        if is_there:
+            _check_rights(checkup, imap, client, target, {"i"})
     if not newest:
         return
     ahead = max(newest) - now
@@ -117,7 +119,31 @@ def _check_folder(
         checkup.fail(what, said, "read another folder, or ask the provider", ServerTrouble)
     else:
         checkup.fine(what, f"{count} messages")
+        _check_rights(checkup, imap, client, folder, _rights_for(imap))
     return newest
+
+
+def _rights_for(imap: Imap) -> set[str]:
+    """What has to be allowed in a folder that is read for what is done there after import (RFC 4314 §4)."""
+    if imap.after_import == "keep":
+        return set()
+    return {"s"} if imap.after_import == "seen" else {"t", "e"}
+
+
+def _check_rights(checkup: Checkup, imap: Imap, client: "Client", folder: str, needed: set[str]) -> None:
+    """Whether this login may change the folder, as far as the server tells."""
+    if not needed or not client.has_capability("ACL"):
+        return
+    try:
+        with told_as_trouble(f"{imap.host}: folder {folder}"):
+            missing = "".join(sorted(needed - client.rights(folder)))
+    except Refused:
+        return
+    if missing:
+        said = f"this login has no right {missing} there, so that after_import cannot be done"
+        wanted = f"have it given {missing} (IMAP ACL) by who runs the server"
+        advice = f"{wanted}, or set {imap.place}.after_import: keep"
+        checkup.warn(f"IMAP rights in {folder}", said, advice)
 
 
 def _newest(client: "Client") -> datetime | None:

@@ -367,6 +367,29 @@ def test_folder_that_is_only_the_way_to_another_is_made_before_mail_is_moved_the
     assert mailboxes.messages(user, mailboxes.name("Done")) == [mail("One")]
 
 
+@only_dovecot
+@pytest.mark.parametrize("name", ["%", "a*"])
+def test_folder_whose_name_is_a_pattern_is_made_as_any_other(mailboxes, user, imap, name):
+    mailboxes.command(user, "create", "abc")
+    mailboxes.deliver(user, mail("One"))
+    (message,), position = fetched(imap)
+    with sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session:
+        session.move("INBOX", position.uidvalidity, {1: as_known(message)}, name)
+    assert mailboxes.messages(user, name) == [mail("One")]
+
+
+@pytest.mark.parametrize("mailboxes", ["cyrus"], indirect=True)
+def test_what_a_login_may_not_do_is_told_with_what_to_do(mailboxes, user, imap):
+    mailboxes.deliver(user, mail("One"))
+    (message,), position = fetched(imap)
+    mailboxes.set_rights(user, "lr")
+    with (
+        pytest.raises(ServerTrouble, match="Permission denied; have this login given the right"),
+        sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session,
+    ):
+        session.mark_seen("INBOX", position.uidvalidity, {1: as_known(message)})
+
+
 @pytest.mark.parametrize("mailboxes", ["cyrus"], indirect=True)
 def test_folder_that_cannot_be_made_is_told_with_how_folders_are_named(imap):
     with (

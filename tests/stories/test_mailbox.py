@@ -229,6 +229,25 @@ def test_server_that_cannot_remove_single_messages_fails_where_they_are_to_be_mo
     )
 
 
+@pytest.mark.parametrize("mailboxes", ["cyrus"], indirect=True)
+@pytest.mark.parametrize(
+    ("after_import", "missing"), [("seen", "s"), ("delete", "et"), ("{move: INBOX.Done}", "et")]
+)
+def test_right_that_is_missing_for_after_import_is_told(
+    desk_anywhere: Desk, cyrus: Cyrus, after_import: str, missing: str
+):
+    desk = desk_anywhere
+    desk.mailboxes.deliver(desk.address, mail("One"))  # which makes the INBOX
+    cyrus.set_rights(desk.address, "lri")
+    since = "fetch_since: 2026-01-01"
+    desk.configure((since, f"{since}\n      after_import: {after_import}"))
+    code, findings = checked(desk)
+    found = findings["IMAP rights in INBOX"]
+    assert (code, found["level"]) == (0, "warning")
+    assert f"no right {missing} there" in found["said"]
+    assert "set mailboxes.support.imap.after_import: keep" in found["advice"]
+
+
 def test_test_changes_nothing_on_the_server_and_takes_nothing_in(desk_anywhere: Desk):
     desk = desk_anywhere
     desk.mailboxes.deliver(desk.address, mail("Unseen"))

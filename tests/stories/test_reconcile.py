@@ -147,5 +147,5 @@ def test_folder_that_the_server_refuses_keeps_no_other_back(read: Desk):
     read.configure(("fetch_since: 2026-01-01", "fetch_since: 2026-01-01\n      folders: [Nowhere, INBOX]"))
     ended = read.espomail.run("reconcile")
     assert ended.exit_code == 1
-    assert "Nowhere" in ended.stderr
+    assert "there is no folder 'Nowhere'; there are: INBOX" in ended.stderr
     assert ended.stdout == f"support\tINBOX\t2\t{NEVER}\n"
