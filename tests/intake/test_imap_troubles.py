@@ -14,7 +14,7 @@ from espomail.errors import LoginRefused, ServerTrouble
 from espomail.intake import imap as imap_module
 from espomail.intake.connect import Refused
 from espomail.intake.imap import sign_in
-from espomail.intake.messages import Batch, Known, Position, RawMessage
+from espomail.intake.messages import Batch, Known, Position, RawMessage, Target
 from tests.servers.ports import HOST, unanswering
 from tests.servers.scripted_imap import DRIP, DROP, MESSAGE, SILENCE, ScriptedImap
 
@@ -288,6 +288,92 @@ def test_large_message_on_a_slow_line_ends_with_the_time_of_its_mailbox(server, 
     with pytest.raises(ServerTrouble, match="it is too slow"):
         fetched(server, patience_s=0.2, max_size=10**8)
     assert time.monotonic() - began < 5
+
+
+def new_batches(server: ScriptedImap, position: Position, *, limit: int = 9, **more: Any) -> list[Batch]:
+    """What one visit to a folder brings."""
+    imap = imap_of(server)
+    asked = {"since": imap.fetch_since, "limit": limit, "max_size": 10**8, "now": datetime.now(UTC), **more}
+    with sign_in(imap, PASSWORD, deadline=time.monotonic() + 5) as session:
+        return list(session.new_messages(position, **asked))
+
+
+def test_suspect_that_is_given_out_at_last_hides_none_below_that_is_still_to_come(server):
+    hold_three(server)
+    server.answers("BODY", body(3) + DONE)
+    read = Position("INBOX", 7, 0, datetime.now(UTC), special_use="", suspects=(3,))
+    (batch,) = new_batches(server, read, suspects_only=True)
+    assert [message.uid for message in batch.messages] == [3]
+    assert (batch.position.last_uid, batch.position.suspects, batch.remaining) == (0, (), 2)
+
+
+def test_only_so_many_messages_are_asked_for_as_are_wanted(server):
+    hold_three(server)
+    server.answers("BODY", body(1) + DONE)
+    assert [len(batch.messages) for batch in new_batches(server, START, limit=1)] == [1]
+    assert [line.split()[3] for line in server.heard.splitlines() if b" FETCH " in line] == [b"1", b"1"]
+
+
+@pytest.mark.parametrize("answer", [SILENCE, b"* 1 FETCH (UID 1 BODY[] {9000000}\r\n" + DRIP])
+def test_message_for_which_the_time_was_too_short_is_no_suspect(server, monkeypatch, answer):
+    monkeypatch.setattr(imap_module, "SILENCE_S", 1)
+    monkeypatch.setattr(imap_module, "GRACE_S", -3)
+    hold_three(server)
+    server.answers("BODY", answer)
+    imap = imap_of(server)
+    batches: list[Batch] = []
+    with (
+        pytest.raises(ServerTrouble, match="does not answer in time"),
+        sign_in(imap, PASSWORD, deadline=time.monotonic() + 5) as session,
+    ):
+        batches.extend(
+            session.new_messages(
+                START, since=imap.fetch_since, limit=9, max_size=10**8, now=datetime.now(UTC)
+            )
+        )
+    assert batches == []
+
+
+@pytest.mark.parametrize(
+    ("target", "copied"),
+    [(Target("Done", 7, 2), [11]), (Target("Done", 7, 3), []), (Target("Done", 6, 9), [11])],
+    ids=["since", "before", "the folder was made anew"],
+)
+def test_of_messages_that_are_alike_as_many_are_copied_as_the_target_has_more_since(server, target, copied):
+    server.answers("LIST", b'* LIST () "/" "Done"\r\n' + DONE)
+    server.answers("SEARCH", b"* SEARCH 2\r\n" + DONE)
+    server.answers("ABOUT", ABOUT_THREE.splitlines(keepends=True)[1] + DONE)
+    alike = datetime(2026, 11, 24, 10, tzinfo=UTC)
+    known = {10: Known(1, alike, 4), 11: Known(2, alike, 3), 12: Known(3, alike, 3)}
+    with sign_in(imap_of(server), PASSWORD, deadline=time.monotonic() + 5) as session:
+        assert list(session.copied(target, known)) == copied
+
+
+def test_message_that_only_looks_like_the_known_one_is_taken_in_and_what_is_here_counts_as_read(server):
+    hold_three(server)
+    server.answers(
+        "ABOUT",
+        ABOUT_THREE.replace(b'UID 3 FLAGS () INTERNALDATE "24', b'UID 3 FLAGS () INTERNALDATE "25') + DONE,
+    )
+    server.answers("BODY", body(1) + body(2) + DONE)
+    known = {
+        1: Known(1, datetime(2026, 11, 24, 10, tzinfo=UTC), 4),
+        3: Known(2, datetime(2026, 11, 25, 10, tzinfo=UTC), 3),
+    }
+    (batch,) = new_batches(server, START, recall=lambda _uidvalidity, _from_uid: known)
+    assert [message.uid for message in batch.messages] == [1, 2]
+    assert (batch.position.last_uid, batch.position.last_date) == (3, known[3].received_at)
+
+
+def test_mail_that_the_servers_days_have_kept_from_us_is_no_other_than_was_read(server):
+    hold_three(server)
+    server.answers(
+        "ABOUT", ABOUT_THREE.replace(b"24-Nov-2026 10:00:00 +0000", b"23-Nov-2026 23:00:00 -0500", 1) + DONE
+    )
+    server.answers("BODY", body(2) + body(3) + DONE)
+    read = Position("INBOX", 7, 1, datetime(2026, 11, 24, tzinfo=UTC), special_use="")
+    (batch,) = new_batches(server, read, since=date(2026, 11, 24))
+    assert [message.uid for message in batch.messages] == [2, 3]
 
 
 def test_folder_that_gets_no_part_of_the_portion_tells_how_much_is_left(server):
