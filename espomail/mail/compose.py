@@ -23,6 +23,8 @@ _LINE_CHARS: Final = 78
 _LONGEST_LINE_BYTES: Final = 900  # RFC 5322 §2.1.1 allows 998
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _ADDRESS_UNWANTED = re.compile(r"[\s\x00-\x20\x7f<>,;:()\[\]\\]+")
+_QUOTED_LOCAL_PART = re.compile(r'"[ !#-\[\]-~]+"')  # RFC 5322 §3.2.4, without quoted pairs
+_DOMAIN_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-F.:]+\]", re.IGNORECASE)  # RFC 5321 §4.1.3
 _ID_UNWANTED = re.compile(r"[^\x21-\x3b\x3d\x3f-\x7e]+")
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 _ATOM_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
@@ -124,7 +126,11 @@ def _address(address: Address) -> str:
 
 
 def _bare(address: Address) -> str:
-    local, at, domain = _ADDRESS_UNWANTED.sub("", address.address).rpartition("@")
+    local, at, domain = address.address.rpartition("@")
+    if _QUOTED_LOCAL_PART.fullmatch(local) is None:
+        local = _ADDRESS_UNWANTED.sub("", local)
+    if _DOMAIN_LITERAL.fullmatch(domain) is None:
+        domain = _ADDRESS_UNWANTED.sub("", domain)
     if not local or not domain:
         return ""
     if not domain.isascii():

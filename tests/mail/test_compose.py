@@ -130,6 +130,12 @@ def test_domain_in_another_script_is_written_in_ascii() -> None:
     assert b"<anna@xn--bcher-kva.example>" in compose(outgoing(to=(Address("anna@bücher.example", "Anna"),)))
 
 
+@pytest.mark.parametrize("address", ['"x y"@b.example', '"a@b"@c.example', "a@[127.0.0.1]", "a@[IPv6:::1]"])
+def test_quoted_local_part_and_domain_literal_stay_as_they_are(address: str) -> None:
+    raw = compose(outgoing(to=(Address(address, "Anna Novak"),)))
+    assert f"To: Anna Novak <{address}>\r\n".encode() in raw
+
+
 def test_long_threads_keep_their_first_and_last_ids() -> None:
     thread = [f"<{n}@example.com>" for n in range(100)]
     kept = trimmed_references(thread)
