@@ -86,7 +86,7 @@ def arrival_of(kept: Kept, reading: Reading, config: Config) -> Arrival:
         folder=kept.folder,
         special_use=kept.special_use,
         received_at=kept.received_at,
-        size=kept.size,
+        size=kept.size if kept.is_partial else len(kept.raw),  # whatever its server says
         is_partial=kept.is_partial,
         journal_id=kept.id,
         raw_id=kept.raw_id,

@@ -7,7 +7,7 @@ import pytest
 
 from tests.office import mail
 from tests.servers.ports import free_port
-from tests.servers.scripted_imap import ScriptedImap
+from tests.servers.scripted_imap import ANSWERS, MESSAGE, ScriptedImap
 from tests.servers.scripted_smtp import DROP, ScriptedSmtp
 from tests.stories.conftest import Desk
 
@@ -177,6 +177,16 @@ def test_what_a_portion_leaves_is_counted_in_every_folder(desk: Desk):
     left = [desk.espomail.json("fetch", "--no-send")["mailboxes"][0]["remaining"] for _ in range(4)]
     assert left == [5, 3, 1, 0]
     assert len(desk.espomail.json("case", "list")) == 7
+
+
+def test_size_of_a_mail_is_that_of_its_bytes_whatever_its_server_says(desk: Desk):
+    about = ANSWERS["ABOUT"].replace(b"RFC822.SIZE 44", b"RFC822.SIZE 999")
+    with ScriptedImap() as server:
+        server.answers("ABOUT", about)
+        desk.configure((f"port: {desk.dovecot.imap_port}", f"port: {server.port}"))
+        desk.espomail.ok("fetch", "--no-send")
+        assert [email["size"] for email in desk.espomail.json("email", "list")] == [len(MESSAGE)]
+        assert desk.espomail.ok("reconcile") == ""
 
 
 def test_message_that_the_server_withholds_is_told_and_taken_in_once_it_gives_it(desk: Desk):
