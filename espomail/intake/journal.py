@@ -68,7 +68,8 @@ def position_of(mailbox: str, folder: str) -> Position:
 
 def known(mailbox: str, folder: str, uidvalidity: int, from_uid: int = 1) -> dict[int, Known]:
     """What is there under the UIDs of a folder, from one of them on."""
-    rows = Journal.select(Journal.id, Journal.uid, Journal.received_at, Journal.size).where(
+    columns = (Journal.uid, Journal.received_at, Journal.size, Journal.is_partial)
+    rows = Journal.select(Journal.id, *columns).where(
         Journal.mailbox == mailbox,
         Journal.folder == folder,
         Journal.uidvalidity == uidvalidity,
@@ -77,7 +78,9 @@ def known(mailbox: str, folder: str, uidvalidity: int, from_uid: int = 1) -> dic
     begun = rows_in(FolderPosition, "folder", [folder], mailbox=mailbox)
     first_entry = begun[0]["first_entry"] if begun else 0
     return {
-        row["uid"]: Known(row["id"], row["received_at"], row["size"], row["id"] < first_entry)
+        row["uid"]: Known(
+            row["id"], row["received_at"], row["size"], row["is_partial"], row["id"] < first_entry
+        )
         for row in rows_of(rows)
     }
 
@@ -92,7 +95,7 @@ def keep(
 
     There is no position (None) for what comes from files. `compressed` are the bytes, where they are already.
     A server that was set back to an earlier state gives UIDs out again: a message of a known UID is another
-    one where its date or its size is another.
+    one where its date or its size is another. One of which the header alone was here is kept again whole.
     """
     compressed = [compress(message.raw) for message in messages] if compressed is None else compressed
     kept: list[Kept] = []
@@ -202,20 +205,28 @@ def _known_ones(mailbox: str, messages: Sequence[RawMessage]) -> dict[Place, Kno
     """What the journal has under their UIDs already: a server may name a message twice."""
     if not messages:
         return {}
-    columns = (Journal.folder, Journal.uidvalidity, Journal.uid, Journal.received_at, Journal.size)
-    rows = Journal.select(Journal.id, *columns).where(
+    place = (Journal.folder, Journal.uidvalidity, Journal.uid)
+    rows = Journal.select(Journal.id, *place, Journal.received_at, Journal.size, Journal.is_partial).where(
         Journal.mailbox == mailbox,
         Journal.folder == messages[0].folder,
         Journal.uidvalidity == messages[0].uidvalidity,
         Journal.uid.in_([message.uid for message in messages]),
     )
-    return {(row.folder, row.uidvalidity, row.uid): Known(row.id, row.received_at, row.size) for row in rows}
+    return {
+        (row.folder, row.uidvalidity, row.uid): Known(row.id, row.received_at, row.size, row.is_partial)
+        for row in rows
+    }
 
 
 def _former_ones(known: Mapping[Place, Known], messages: Sequence[RawMessage]) -> list[Place]:
-    """The UIDs under which the journal has another message than the server has now."""
-    places = {(one.folder, one.uidvalidity, one.uid): (one.internal_date, one.size) for one in messages}
-    return [place for place, one in known.items() if places[place] != (one.received_at, one.size)]
+    """The UIDs under which the journal has another message than the server has now, or its header alone."""
+    places = {(one.folder, one.uidvalidity, one.uid): one for one in messages}
+    return [
+        place
+        for place, one in known.items()
+        if (places[place].internal_date, places[place].size) != (one.received_at, one.size)
+        or (one.is_partial and not places[place].is_partial)
+    ]
 
 
 def _without_uid(former: int) -> Changes:

@@ -67,6 +67,7 @@ class Known(msgspec.Struct, frozen=True):
     entry: int
     received_at: datetime  # INTERNALDATE
     size: int
+    is_partial: bool = False
     is_former: bool = False  # kept before the folder was read again: the UID may be another message's now
     message_id_key: str = ""  # where its server is to be told something of it; empty if it has no Message-ID
 

@@ -1,5 +1,7 @@
 """Proving that no mail was lost: what the servers have, against what the journal says has become of it.
 
+Mail of which the header alone is here, since it was over `max_size`, is missing once it is within that.
+
 Mail above a folder's position is not compared, since the next run takes it in. A known UID is another
 message's by now where that has another date: its server was set back to an older state. Mail that the journal
 knows by a UID of before is recognised by its date and size.
@@ -29,9 +31,10 @@ from espomail.intake.reader import Reader
 from espomail.intake.set_back import is_another
 from espomail.intake.settle import Pace, settle_kept
 from espomail.mail import templating
+from espomail.mail.ids import NO_MESSAGE_ID_DOMAIN
 from espomail.sign_in.secret import secret_for
 from espomail.store.connection import close_database, open_database
-from espomail.store.models import Journal
+from espomail.store.models import Email, Journal
 from espomail.store.read import tuples_of
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 NOT_TAKEN_IN: Final = "on the server, and was never taken in"
 UID_GIVEN_AGAIN: Final = "on the server under a UID that another message had, and was never taken in"
+NOT_WHOLE: Final = "on the server, within max_size by now, and only its header is here"
 NOT_DECIDED: Final = "kept, and not decided yet"
 
 LONGEST_SESSION_S: Final = 600
@@ -142,7 +146,7 @@ class _Folder:
         self.missing: dict[int, str] = {}
         if self.position.uidvalidity == self.uidvalidity:
             read = [uid for uid in uids if uid <= self.position.last_uid]
-            self.missing = _missing(mailbox.key, folder, self.uidvalidity, session.about(folder, read))
+            self.missing = _missing(mailbox, folder, self.uidvalidity, session.about(folder, read))
 
     @property
     def is_set_back(self) -> bool:
@@ -167,19 +171,30 @@ def _undecided(mailbox: Mailbox) -> Iterator[Difference]:
         yield Difference(mailbox=mailbox.key, folder=row.folder, uid=row.uid, what=NOT_DECIDED)
 
 
-def _missing(mailbox: str, folder: str, uidvalidity: int, there: Mapping[int, "About"]) -> dict[int, str]:
+def _headers_alone(mailbox: str, folder: str) -> set[int]:
+    """The entries whose e-mail can be completed; without a Message-ID it would not be known again."""
+    has_id = ~Email.message_id.endswith(f"@{NO_MESSAGE_ID_DOMAIN}>")
+    rows = Journal.select(Journal.id).join(Email, on=Journal.email == Email.id)
+    rows = rows.where(Journal.mailbox == mailbox, Journal.folder == folder, Journal.is_partial)
+    return {entry for (entry,) in tuples_of(rows.where(Email.is_partial, ~Email.is_deleted, has_id))}
+
+
+def _missing(mailbox: Mailbox, folder: str, uidvalidity: int, there: Mapping[int, "About"]) -> dict[int, str]:
     """What is there and without an outcome, by UID: what is to be said of it."""
-    known = journal.known(mailbox, folder, uidvalidity)
+    known = journal.known(mailbox.key, folder, uidvalidity)
+    headers = _headers_alone(mailbox.key, folder)
     others = {uid for uid, about in there.items() if uid in known and is_another(about, known[uid])}
     is_former = (Journal.uidvalidity != uidvalidity) | (Journal.uid < 0)
     former = Journal.select(Journal.received_at, Journal.size).where(
-        Journal.mailbox == mailbox, Journal.folder == folder, is_former
+        Journal.mailbox == mailbox.key, Journal.folder == folder, is_former
     )
     by_date_and_size = Counter(tuples_of(former))
     by_date_and_size.update((known[uid].received_at, known[uid].size) for uid in others)
     missing = {}
     for uid, about in there.items():
         if uid in known and uid not in others:
+            if known[uid].entry in headers and about.size <= mailbox.imap.max_size:
+                missing[uid] = NOT_WHOLE
             continue
         date_and_size = (about.internal_date and aware(about.internal_date), about.size)
         if by_date_and_size[date_and_size] > 0:

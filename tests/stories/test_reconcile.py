@@ -12,6 +12,7 @@ from tests.stories.conftest import Desk
 
 NEVER = "on the server, and was never taken in"
 GIVEN_AGAIN = "on the server under a UID that another message had, and was never taken in"
+NOT_WHOLE = "on the server, within max_size by now, and only its header is here"
 
 
 def differences(desk: Desk, *words: str) -> list[tuple[str, str, int | None, str]]:
@@ -83,6 +84,29 @@ def test_earlier_fetch_since_makes_older_mail_missing_until_it_is_fetched(desk: 
     assert differences(desk) == [("support", "INBOX", 1, NEVER)]
     assert desk.espomail.run("reconcile", "--fetch-missing").exit_code == 0
     assert {one["subject"] for one in desk.espomail.json("email", "list")} >= {"Old", "New"}
+
+
+def test_mail_that_was_too_large_is_completed_once_the_limit_is_higher(desk: Desk):
+    since = "fetch_since: 2026-01-01"
+    limit = (since, f"{since}\n      max_size: 1K")
+    desk.configure(limit)
+    large, nameless = (
+        mail(name, to=desk.address, body=f"word {name} " * 1_000) for name in ("Large", "Nameless")
+    )
+    nameless = b"".join(line for line in nameless.splitlines(True) if not line.startswith(b"Message-ID"))
+    desk.mailboxes.deliver(desk.address, large, nameless)
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.espomail.ok("reconcile") == ""
+    desk.configure()
+    assert differences(desk) == [("support", "INBOX", 1, NOT_WHOLE)]
+    ended = desk.espomail.run("reconcile", "--fetch-missing")
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (0, "", "fetched what was missing: 1\n")
+    emails = {one["subject"]: one for one in desk.espomail.json("email", "list", "--to", desk.address)}
+    assert {subject: one["partial"] for subject, one in emails.items()} == {"Large": False, "Nameless": True}
+    assert emails["Large"]["size"] == len(large)
+    assert "word Large" in desk.espomail.json("email", "show", emails["Large"]["id"])["body_plain"]
+    assert len(desk.espomail.json("case", "list")) == 2
+    assert desk.espomail.ok("reconcile") == ""
 
 
 def test_mail_that_is_not_decided_yet_is_listed(read: Desk):
