@@ -11,8 +11,9 @@ import click
 import pytest
 
 from espomail import errors
+from espomail.cli.entry import INTERRUPTED
 from espomail.cli.invocation import Invocation
-from espomail.cli.main import espomail
+from espomail.cli.main import READER_IS_GONE, espomail
 from espomail.outbox.queue import BY_PROGRAM_GIVEN_UP_AFTER, GIVEN_UP_AFTER
 from espomail.outbox.waits import WAITS
 
@@ -137,7 +138,15 @@ def test_exit_codes_of_the_docs_are_those_of_the_program():
     rows = re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE)
     told = {int(code): set(meaning.split("; ")) for code, meaning in rows}
     assert told.pop(0) == {"done, whether or not there was anything to do"}
+    assert told.pop(INTERRUPTED) == {"interrupted by Ctrl-C"}
+    assert told.pop(READER_IS_GONE) == {"nobody reads the output any more"}
     assert told == {code: set(known) for code, known in meanings.items()}
+
+
+def test_backup_of_the_docs_is_for_its_owner_alone():
+    lines = console_lines(ROOT / "docs" / "operating.md")
+    (copying,) = (number for number, line in enumerate(lines) if "VACUUM INTO" in line)
+    assert lines[copying - 1] == "umask 077"
 
 
 def test_retries_of_the_outbox_are_told_as_they_are():

@@ -1,6 +1,8 @@
 """Everything that has to be right for mail to come in and go out: the installation, and all servers."""
 
+import shlex
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -20,6 +22,7 @@ from espomail.store.models import Journal
 AT_ONCE: Final = 8  # mailboxes
 LITTLE_ROOM_BYTES: Final = 500 * 1024**2
 SILENT_CRON: Final = timedelta(minutes=10)
+OTHERS: Final = 0o007  # a group may be let in on purpose
 CRON_LINE: Final = "* * * * * espomail fetch"
 
 
@@ -52,7 +55,7 @@ def _check_database(checkup: Checkup, loaded: Loaded, now: datetime) -> None:
         with troubles.told(file):
             _check_cron(checkup, loaded.config.mailboxes, now)
             _check_quarantine(checkup)
-            _check_writing(checkup, file)
+            _check_access(checkup, file)
     except EspomailError as trouble:
         said, _, advice = str(trouble).partition("; ")
         kind = type(trouble) if isinstance(trouble, TryAgainLater) else WrongConfiguration
@@ -61,11 +64,14 @@ def _check_database(checkup: Checkup, loaded: Loaded, now: datetime) -> None:
         close_database()
 
 
-def _check_writing(checkup: Checkup, file: Path) -> None:
-    """Reading works without: SQLite writes files of its own beside the database."""
+def _check_access(checkup: Checkup, file: Path) -> None:
+    """Who may write it, and who read it. Where SQLite can make no file beside it, reading still works."""
     if trouble := troubles.why_not_written(file.parent, file):
         said, _, advice = str(trouble).partition("; ")
         checkup.fail("database", said, advice, NotPermitted)
+    elif (mode := stat.S_IMODE(file.stat().st_mode)) & OTHERS:
+        said = f"{file}, with all mail in it, is open to every login (mode {mode:04o})"
+        checkup.warn("database", said, f"type: chmod 600 {shlex.quote(str(file))}")
     else:
         checkup.fine("database", f"{file} opens and is up to date")
 

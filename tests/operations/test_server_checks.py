@@ -196,6 +196,15 @@ def test_runs_whose_logins_are_all_refused_are_runs_of_cron(office: Office) -> N
     assert of_installation(office, NOW + timedelta(hours=1))["cron"].level == "warning"
 
 
+def test_database_that_every_login_can_read_is_a_warning(office: Office) -> None:
+    file = office.config.database_file
+    file.chmod(0o640)
+    assert of_installation(office)["database"].level == "ok"
+    file.chmod(0o644)
+    found = of_installation(office)["database"]
+    assert (found.level, found.advice) == ("warning", f"type: chmod 600 {file}")
+
+
 def test_little_room_on_the_disk_is_a_warning(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "LITTLE_ROOM_BYTES", 2**62)
     assert of_installation(office)["disk"].level == "warning"
