@@ -104,18 +104,30 @@ class Imap(Server, frozen=True, kw_only=True):
         ),
     ] = ("INBOX",)
     fetch_since: Annotated[
-        date, Meta(description="Mail that arrived before this day is left alone.", examples=["2026-11-01"])
+        date,
+        Meta(
+            description="Mail that arrived before this day is left alone. Of a folder that has been read, an "
+            "earlier day brings in no more by itself; `espomail reconcile --fetch-missing` does.",
+            examples=["2026-11-01"],
+        ),
     ]
     after_import: Annotated[
         Literal["keep", "seen", "delete"] | MoveTo,
-        Meta(description="What happens to the mail on the server once it is safe here."),
+        Meta(
+            description="What happens to the mail on the server once it is safe here; a change is for mail "
+            "that comes later, and for what could not be done yet."
+        ),
     ] = "keep"
     portion: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Messages a run; the rest comes with the next.")
     ] = 500
-    max_size: Annotated[Size, Meta(description="Of larger mail only the headers are taken.")] = field(
-        default_factory=lambda: Size.parse("25M")
-    )
+    max_size: Annotated[
+        Size,
+        Meta(
+            description="Of larger mail only the headers are taken; `espomail reconcile --fetch-missing` "
+            "takes the rest in once the size is raised."
+        ),
+    ] = field(default_factory=lambda: Size.parse("25M"))
 
 
 class Smtp(Server, frozen=True, kw_only=True):
