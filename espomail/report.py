@@ -1,12 +1,16 @@
 """What a run is asked to do, and what it answers: the values behind `fetch` and `outbox flush`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
 OnProgress = Callable[[str, int, int], None]
 """Told while a run goes on: the mailbox, its messages done so far, its messages in all."""
+
+
+OnNews = Callable[[Sequence[str]], None]
+"""Told what people are to hear: lines, or reports of faults."""
 
 
 class FetchRequest(Struct, frozen=True, kw_only=True):

@@ -40,10 +40,12 @@ from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import copies, queue
 from espomail.outbox.copies import Copy
-from espomail.report import FetchReport, FetchRequest, FlushReport, OnProgress, OutboxReport
+from espomail.outbox.untold import untold
+from espomail.report import FetchReport, FetchRequest, FlushReport, OnNews, OnProgress, OutboxReport
 from espomail.sign_in.secret import secret_for
 from espomail.store import troubles
 from espomail.store.connection import close_database, damage, open_database
+from espomail.store.news import News
 
 Clock = Callable[[], datetime]
 
@@ -59,11 +61,21 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _silent(*_told: object) -> None:
+    """Nothing is shown."""
+
+
 def fetch(
-    loaded: Loaded, request: FetchRequest, *, clock: Clock = utc_now, on_progress: OnProgress | None = None
+    loaded: Loaded,
+    request: FetchRequest,
+    *,
+    clock: Clock = utc_now,
+    on_progress: OnProgress = _silent,
+    on_news: OnNews = _silent,
 ) -> FetchReport:
     """Read the mailboxes, decide what came, send what is due.
 
+    `on_news` is called with the report's news before it is written down that people have heard of them.
     Raises NotFound for a mailbox that is not configured, TryAgainLater when another run goes on and the
     request says that this is a failure. When it is none, the report of a run that had nothing to do.
     """
@@ -76,17 +88,23 @@ def fetch(
         if not is_ours:
             return FetchReport()
         with _open(loaded.config, clock(), may_upgrade=writes), Reader() as reader:
-            run = Run(loaded, request, chosen, reader, began, clock=clock, on_progress=on_progress or _silent)
+            run = Run(
+                loaded, request, chosen, reader, began, clock=clock, on_progress=on_progress, on_news=on_news
+            )
             return run.go()
 
 
-def flush(loaded: Loaded, *, clock: Clock = utc_now) -> FlushReport:
+def flush(loaded: Loaded, *, clock: Clock = utc_now, on_news: OnNews = _silent) -> FlushReport:
     """Send what is due. Raises TryAgainLater when another run goes on."""
     with run_lock(loaded, waits=False, fails=True), _open(loaded.config, clock(), may_upgrade=False):
         delivered = queue.deliver_due(loaded.config, clock)
         news = [f"mailbox {key}: mail waits: {said}" for key, said in delivered.troubles.items() if said]
         news += delivered.news
         news += save_sent(loaded.config, clock, deadline=time.monotonic() + SAVING_S)
+        of_outbox = untold()
+        news += of_outbox.lines
+        on_news(news)
+        of_outbox.are_told()
         has_trouble = bool(news) or delivered.outbox.failed > 0
         return FlushReport(outbox=delivered.outbox, news=tuple(news), has_trouble=has_trouble)
 
@@ -119,6 +137,7 @@ class Run:
         *,
         clock: Clock,
         on_progress: OnProgress,
+        on_news: OnNews,
     ) -> None:
         """`began` is the monotonic moment at which the run did, in seconds."""
         self.config = config = loaded.config
@@ -129,6 +148,7 @@ class Run:
         self.reader = reader
         self.clock = clock
         self.on_progress = on_progress
+        self.on_news = on_news
         self.context = Context.of_installation(
             config,
             now=clock(),
@@ -162,6 +182,7 @@ class Run:
         if self.request.is_dry_run:
             self.preview()
             self.news += [f"mailbox {key}: {box.error}" for key, box in self.tallies.items() if box.error]
+            self.on_news(self.news)
         else:
             self.deliver(deadline=self.at(1))
             self.tell()
@@ -270,22 +291,24 @@ class Run:
         self.news += save_sent(self.config, self.clock, deadline=deadline)
 
     def tell(self) -> None:
-        """Gather what people are to hear, and remember that they have: last of all, since runs get killed."""
+        """Tell people what they are to hear, and then remember that they have, since runs get killed."""
         now = self.clock().replace(microsecond=0)
         fared = {
             key: health.Fared(error=tally.error, trouble=tally.trouble)
             for key, tally in self.tallies.items()
             if tally.was_tried
         }
-        news, waits = health.remember(fared, now)
-        self.news += news
+        of_mailboxes, waits = health.of_mailboxes(fared, now)
         for key, next_try_at in waits.items():
             self.tallies[key].next_try_at = next_try_at
-        for key, error in self.smtp_troubles.items():
-            self.news += health.record(f"{key} (SMTP)", error, now)
-        parked = health.tell_parked(self.tallies)
-        self.news += parked
-        self.has_trouble |= bool(parked) or any(self.smtp_troubles.values())
+        of_smtp = [health.of_server(f"{key} (SMTP)", error, now) for key, error in self.smtp_troubles.items()]
+        of_parked = health.of_parked(self.tallies)
+        of_outbox = untold()
+        news = News.of(of_mailboxes, *of_smtp, of_parked, of_outbox)
+        self.news += news.lines
+        self.has_trouble |= bool(of_parked.lines or of_outbox.lines) or any(self.smtp_troubles.values())
+        self.on_news(self.news)
+        news.are_told()
 
     def report(self) -> FetchReport:
         warned = any(tally.warnings for tally in self.tallies.values())
@@ -359,7 +382,3 @@ def _open(config: Config, now: datetime, *, may_upgrade: bool) -> Iterator[list[
             yield applied
     finally:
         close_database()
-
-
-def _silent(_mailbox: str, _done: int, _of: int) -> None:
-    """No progress is shown."""

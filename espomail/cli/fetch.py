@@ -1,5 +1,6 @@
 """`espomail fetch`: one run, as cron starts it each minute."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import click
@@ -89,12 +90,15 @@ def command(
         answers_old=answer_old,
     )
     progress = Progress(invocation)
+
+    def tell(news: Sequence[str]) -> None:
+        progress.end()
+        invocation.tell(*news)
+
     try:
-        report = run.fetch(loaded, request, on_progress=progress)
+        report = run.fetch(loaded, request, on_progress=progress, on_news=tell)
     finally:
         progress.end()
-    for line in report.news:
-        invocation.tell(line)
     _show(report, Output(invocation, zone(loaded.config)))
     if report.exit_code:
         raise click.exceptions.Exit(report.exit_code)

@@ -27,10 +27,11 @@ class Invocation:
         """Whether programs read what is said, errors too."""
         return self.format in {"json", "jsonl"}
 
-    def tell(self, text: str) -> None:
-        """A line for people, on stderr, unless `-q` says that they want none."""
+    def tell(self, *texts: str) -> None:
+        """Lines for people, on stderr, unless `-q` says that they want none."""
         if self.verbosity >= 0:
-            say(text)
+            for text in texts:
+                say(text)
 
 
 def say(text: str) -> None:

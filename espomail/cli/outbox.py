@@ -55,9 +55,7 @@ def flush(invocation: Invocation) -> None:
 
     loaded = acting.load_configuration(invocation)
     Access(acting.act(invocation, loaded.config), loaded.config).require_admin("outbox flush")
-    flushed = run.flush(loaded)
-    for line in flushed.news:
-        invocation.tell(line)
+    flushed = run.flush(loaded, on_news=lambda news: invocation.tell(*news))
     out = Output(invocation)
     if out.is_asked_for:
         out.show_one(flushed.outbox)

@@ -82,9 +82,8 @@ def _due(rows: Sequence[Row], now: datetime) -> Changes:
     """Queued anew: the waits and the time after which it is given up begin again."""
     changes: list[Change] = []
     for row in rows:
-        changes.append(
-            change(Outbox, row["id"], state="waiting", next_try_at=now, tries=0, queued_at=now, error=None)
-        )
+        anew = {"tries": 0, "queued_at": now, "error": None, "untold": None}
+        changes.append(change(Outbox, row["id"], state="waiting", next_try_at=now, **anew))
         changes.append(change(Email, row["email"], status="queued" if row["sent_at"] is None else "sent"))
     return tuple(changes)
 

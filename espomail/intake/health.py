@@ -12,10 +12,9 @@ from msgspec import Struct
 
 from espomail.errors import CutShort, EspomailError, LoginRefused
 from espomail.intake.backoff import SLACK, wait_after
-from espomail.store import write
-from espomail.store.changes import Change, Row, change, put
-from espomail.store.connection import writing
+from espomail.store.changes import Change, Changes, Row, change, put
 from espomail.store.models import Journal, MailboxState
+from espomail.store.news import News
 from espomail.store.read import rows_in
 
 CHANGING = re.compile(r"\w*\d\w*")
@@ -43,11 +42,8 @@ def states(mailboxes: Iterable[str]) -> dict[str, State]:
     return {row["mailbox"]: State(**{name: row[name] for name in names}) for row in rows}
 
 
-def remember(fared: Mapping[str, Fared], now: datetime) -> tuple[list[str], dict[str, datetime]]:
-    """Remember how the mailboxes fared: one commit for all of a run.
-
-    Gives what people are to be told, and when those that failed are tried again.
-    """
+def of_mailboxes(fared: Mapping[str, Fared], now: datetime) -> tuple[News, dict[str, datetime]]:
+    """How the mailboxes fared, and when those that failed are tried again."""
     known = {row["mailbox"]: row for row in rows_in(MailboxState, "mailbox", fared)}
     news: list[str] = []
     waits: dict[str, datetime] = {}
@@ -58,20 +54,24 @@ def remember(fared: Mapping[str, Fared], now: datetime) -> tuple[list[str], dict
             row["next_try_at"] = waits[mailbox] = now + wait - SLACK
         changes.append(put(MailboxState, **row))
         news += _news(mailbox, how.error, known.get(mailbox))
-    if changes:
-        with writing():
-            write.apply(changes)
-    return news, waits
+    return News(tuple(news), tuple(changes)), waits
 
 
 def record(name: str, error: str | None, now: datetime) -> list[str]:
-    """As `remember`, for one thing that is tried whenever there is need: a mailbox's SMTP server, say."""
+    """How one thing fared, remembered at once; gives what people are to be told."""
+    news = of_server(name, error, now)
+    news.are_told()
+    return list(news.lines)
+
+
+def of_server(name: str, error: str | None, now: datetime) -> News:
+    """How one thing fared that is tried whenever there is need: a mailbox's SMTP server, say."""
     known = next(iter(rows_in(MailboxState, "mailbox", [name])), None)
     trouble = None if error is None else EspomailError(error)
+    changes: Changes = ()
     if error is not None or (known is not None and known["error"] is not None):
-        with writing():
-            write.apply([put(MailboxState, **_state(name, error, trouble, known, now))])
-    return _news(name, error, known)
+        changes = (put(MailboxState, **_state(name, error, trouble, known, now)),)
+    return News(tuple(_news(name, error, known)), changes)
 
 
 def _state(
@@ -101,20 +101,18 @@ def _news(name: str, error: str | None, known: Row | None) -> list[str]:
     return []
 
 
-def tell_parked(mailboxes: Iterable[str]) -> list[str]:
+def of_parked(mailboxes: Iterable[str]) -> News:
     """What people are to be told of parked messages, a line each, and once: also those of a run that died."""
     untold = Journal.select(Journal.id, Journal.mailbox, Journal.folder, Journal.error).where(
         Journal.outcome == "quarantined", ~Journal.is_told, Journal.mailbox.in_(list(mailboxes))
     )
     rows = list(untold.order_by(Journal.id))
-    if rows:
-        with writing():
-            write.apply([change(Journal, row.id, is_told=True) for row in rows])
-    return [
+    news = [
         f"mailbox {row.mailbox}, folder {row.folder}: a message is parked: {_last_line(row.error or '')}; "
         f"see: espomail quarantine show {row.id}"
         for row in rows
     ]
+    return News(tuple(news), tuple(change(Journal, row.id, is_told=True) for row in rows))
 
 
 def _last_line(report: str) -> str:

@@ -149,9 +149,14 @@ class _Import:
         done |= {"ok": not self.troubles, "error": trouble if self.troubles else None}
         return Imported(
             report=ImportReport(**done, unreadable=len(self.troubles)),
-            news=(*self.troubles, *self._passed_over(), *self.news, *health.tell_parked([self.mailbox.key])),
+            news=(*self.troubles, *self._passed_over(), *self.news, *self._parked()),
             has_trouble=bool(self.tally.warnings),
         )
+
+    def _parked(self) -> Sequence[str]:
+        news = health.of_parked([self.mailbox.key])
+        news.are_told()
+        return news.lines
 
     def _passed_over(self) -> Iterator[str]:
         if self.found.passed_over:

@@ -15,11 +15,10 @@ from espomail.store.models import Email, Outbox, SentCopy
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """The message's new state, and what is to be written. `news` are lines for people, for stderr."""
+    """The message's new state, and what is to be written."""
 
     state: str
     changes: Changes
-    news: tuple[str, ...] = ()
 
 
 def after(delivery: Delivery, message: Message, pen: Pen, *, copy_for: str | None) -> Outcome:
@@ -32,7 +31,8 @@ def after(delivery: Delivery, message: Message, pen: Pen, *, copy_for: str | Non
         case Refused(said=said, is_temporary=True):
             return Outcome("waiting", _waits(message, message.recipients, said, pen.now))
         case Refused(said=said):
-            return _failed(message, f"The {message.kind} to {message.to} was refused: {said}", said, pen)
+            told = f"The {message.kind} to {message.to} was refused: {said}"
+            return _failed(message, told, said, pen, untold="refused")
 
 
 def in_doubt(message: Message, why: str, pen: Pen) -> Outcome:
@@ -40,19 +40,19 @@ def in_doubt(message: Message, why: str, pen: Pen) -> Outcome:
     again = f"`espomail outbox retry {message.id}` sends it again"
     unknown = f"not known whether the {message.kind} to {message.to} was delivered: {why}"
     changes = (
-        change(Outbox, message.id, state="in-doubt", error=why, next_try_at=None),
+        change(Outbox, message.id, state="in-doubt", error=why, next_try_at=None, untold="in-doubt"),
         change(Email, message.email, status="in-doubt"),
         *_noted(message, "post", f"It is {unknown}; {again}.", pen),
     )
-    told = f"outbox: it is {unknown}; the SMTP server's log may tell, and {again}"
-    return Outcome("in-doubt", changes, (told,))
+    return Outcome("in-doubt", changes)
 
 
 def given_up(message: Message, pen: Pen) -> Outcome:
     """It has waited for so long that it would be of no use any more."""
     since = f"it waited since {message.queued_at:%Y-%m-%d %H:%M} UTC"
     said = f"{since}: {message.error}" if message.error else since
-    return _failed(message, f"The {message.kind} to {message.to} was given up: {said}", said, pen)
+    told = f"The {message.kind} to {message.to} was given up: {said}"
+    return _failed(message, told, said, pen, untold="given-up")
 
 
 def _accepted(message: Message, refused: Iterable[Refused], pen: Pen, copy_for: str | None) -> Outcome:
@@ -88,11 +88,11 @@ def _waits(message: Message, recipients: list[str], said: str | None, now: datet
     )
 
 
-def _failed(message: Message, told: str, said: str, pen: Pen) -> Outcome:
+def _failed(message: Message, told: str, said: str, pen: Pen, *, untold: str) -> Outcome:
     """Refused for good, or given up. One that was taken for other recipients stays sent."""
     state = _status(message, "failed")
     changes = (
-        change(Outbox, message.id, state=state, error=said, next_try_at=None),
+        change(Outbox, message.id, state=state, error=said, next_try_at=None, untold=untold),
         change(Email, message.email, status=state),
         *_noted(message, "post", told, pen),
     )

@@ -37,15 +37,13 @@ BY_PROGRAM: Final = ("auto-reply", "notification")
 BY_PROGRAM_GIVEN_UP_AFTER: Final = timedelta(days=2)  # then nobody waits for it any more
 GIVEN_UP_AFTER: Final = timedelta(days=5)  # RFC 5321 §4.5.4.1
 
-SEE_LIST: Final = "`espomail outbox list` shows them, `outbox retry` sends them after all"
-
 Clock = Callable[[], datetime]
 
 
 class Delivered(msgspec.Struct, frozen=True):
     """What has become of the due messages. `troubles`: each mailbox that was tried, None if all went well.
 
-    `news` are lines for people, for stderr.
+    `news` are reports of faults, for people.
     """
 
     outbox: OutboxReport
@@ -70,9 +68,7 @@ def deliver_due(config: Config, clock: Clock, *, deadline: float = inf) -> Deliv
     in_doubt_now = _end(Outbox.state == "sending", _interrupted, clock())
     given_up_now = _end(_is_late(clock()), given_up, clock())
     states = Counter(one.state for one in (*in_doubt_now, *given_up_now))
-    news = [line for one in in_doubt_now for line in one.news]
-    if given_up_now:
-        news.append(f"outbox: {len(given_up_now)} messages waited for too long and were given up; {SEE_LIST}")
+    news: list[str] = []
     troubles: dict[str, str | None] = {}
     rounds = _rounds(config, clock())
     for number, one in enumerate(rounds):
@@ -83,7 +79,6 @@ def deliver_due(config: Config, clock: Clock, *, deadline: float = inf) -> Deliv
         try:
             for outcome in _deliver(config, one, clock, now + (deadline - now) / (len(rounds) - number)):
                 states[outcome.state] += 1
-                news += outcome.news
         except (ServerTrouble, WrongConfiguration) as its_trouble:
             trouble = str(its_trouble)
             _show_why(list(one.mailboxes), trouble, clock())

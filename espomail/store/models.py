@@ -425,6 +425,7 @@ class Outbox(Numbered):
     next_try_at = UtcField(null=True)
     sent_at = UtcField(null=True)  # when a server first took it, for some of its recipients at least
     error = TextField(null=True)  # why it waits, or was refused
+    untold = TextField(null=True, index=True)  # what no run has told yet: in-doubt | refused | given-up
 
     class Meta:
         indexes = ((("state", "next_try_at"), False),)

@@ -351,7 +351,8 @@ def test_mailbox_that_somebody_has_allowed_anew_waits_no_longer(tmp_path: Path):
     token = tmp_path / "token.json"
     imap = replace(office.config.mailboxes["support"].imap, oauth2=OAuth2(client_id="x", token_file=token))
     support = replace(office.config.mailboxes["support"], imap=imap)
-    health.remember({"support": health.Fared(error="x", trouble=LoginRefused("x"))}, office.now)
+    news, _ = health.of_mailboxes({"support": health.Fared(error="x", trouble=LoginRefused("x"))}, office.now)
+    news.are_told()
     now = office.now + timedelta(minutes=1)
     os.utime(office.path, (0, 0))
     assert not turns([support], office.path, now, are_named=False).due

@@ -17,6 +17,7 @@ from espomail.intake import imap
 from espomail.outbox import queue, smtp
 from espomail.outbox.copies import MOST_TRIES
 from espomail.outbox.queue import Delivered
+from espomail.outbox.untold import untold
 from espomail.report import FetchReport, FetchRequest
 from espomail.sign_in import secret
 from espomail.store import connection
@@ -73,6 +74,12 @@ class Post(Office):
         report = run.fetch(load(self.path), FetchRequest(), clock=lambda: at)
         connection.open_database(self.config.database, now=at)
         return report
+
+    def told(self) -> tuple[str, ...]:
+        """What a run would tell of its messages, which is remembered as told."""
+        news = untold()
+        news.are_told()
+        return news.lines
 
     def set(self, number: int = 1, **values: Any) -> None:
         self.write((change(Outbox, number, **values),))
@@ -272,6 +279,18 @@ def test_mail_that_is_cancelled_meanwhile_is_not_sent(post: Post):
     assert len(post.server.received) == 1
 
 
+# --- refused
+
+
+def test_mail_that_is_refused_for_good_is_told_once_and_leaves_the_run_done_in_part(post: Post):
+    post.receive(mail())
+    post.server.answers("RCPT", "550 5.1.1 no such user")
+    first, second = post.fetch(), post.fetch(NOW + MINUTE)
+    said = "the auto-reply to carl@customer.example was refused: 550 5.1.1 no such user"
+    assert told_of_smtp(first) == [f"outbox: {said}; `espomail outbox retry 1` tries again"]
+    assert (first.has_trouble, told_of_smtp(second)) == (True, [])
+
+
 # --- in doubt
 
 
@@ -302,7 +321,7 @@ def test_mail_whose_connection_breaks_before_the_answer_is_told_likewise(post: P
     post.server.answers("END", DROP)
     delivered = post.deliver()
     assert delivered.outbox.in_doubt == 1
-    assert "not known whether" in delivered.news[0]
+    assert "not known whether" in post.told()[0]
     assert post.outbox("state", "next_try_at") == [("in-doubt", None)]
     assert post.statuses() == ["in-doubt"]
     assert len(post.notes("post")) == 1
@@ -353,13 +372,14 @@ def test_mail_that_waited_too_long_is_given_up_though_its_server_is_back(post: P
     post.set(kind=kind, error=f"{HOST}: cannot be reached")
     delivered = post.deliver(NOW + days * DAY + MINUTE)
     assert (delivered.outbox.sent, delivered.outbox.failed) == (0, 1)
-    assert delivered.news[0].startswith("outbox: 1 messages waited for too long and were given up")
+    assert post.told()[0].startswith("outbox: 1 messages waited for too long and were given up")
     assert post.server.received == []
     assert (post.outbox("state", "next_try_at"), post.statuses()) == ([("failed", None)], ["failed"])
     (note,) = post.notes("post")
     assert note.startswith(f"The {kind} to carl@customer.example was given up: it waited since 2026-11-24")
     assert note.endswith("cannot be reached")
-    assert post.deliver(NOW + days * DAY + MINUTE).news == ()
+    post.deliver(NOW + days * DAY + MINUTE)
+    assert post.told() == ()
 
 
 @pytest.mark.parametrize(("kind", "days"), [("auto-reply", 2), ("reply", 5)])

@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-26 11:42.
+# Generated from a schema diff on 2026-11-26 11:51.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -424,6 +424,7 @@ def up(migrator, db):
         next_try_at = UtcField(null=True)
         sent_at = UtcField(null=True)
         error = TextField(null=True)
+        untold = TextField(index=True, null=True)
 
         class Meta:
             database = db
