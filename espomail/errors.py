@@ -31,7 +31,10 @@ class ProgramFault(EspomailError):
 
 class DoneInPart(EspomailError):
     exit_code = 1
-    meaning = "done in part: a mailbox or an SMTP server failed, or a message was parked or refused for good"
+    meaning = (
+        "done in part: a mailbox or an SMTP server failed, or a message was parked, refused for good, "
+        "given up or left in doubt"
+    )
 
 
 class WrongUsage(EspomailError):

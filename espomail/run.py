@@ -293,6 +293,9 @@ class Run:
     def tell(self) -> None:
         """Tell people what they are to hear, and then remember that they have, since runs get killed."""
         now = self.clock().replace(microsecond=0)
+        set_backs = journal.untold_set_backs(key for key, tally in self.tallies.items() if tally.was_tried)
+        for (key, _), said in set_backs.items():
+            self.tallies[key].troubles.append(said)
         fared = {
             key: health.Fared(error=tally.error, trouble=tally.trouble)
             for key, tally in self.tallies.items()
@@ -304,7 +307,8 @@ class Run:
         of_smtp = [health.of_server(f"{key} (SMTP)", error, now) for key, error in self.smtp_troubles.items()]
         of_parked = health.of_parked(self.tallies)
         of_outbox = untold()
-        news = News.of(of_mailboxes, *of_smtp, of_parked, of_outbox)
+        of_set_backs = News((), journal.told_set_backs(set_backs))
+        news = News.of(of_mailboxes, of_set_backs, *of_smtp, of_parked, of_outbox)
         self.news += news.lines
         self.has_trouble |= bool(of_parked.lines or of_outbox.lines) or any(self.smtp_troubles.values())
         self.on_news(self.news)

@@ -122,12 +122,12 @@ class Session:
                 now=now,
                 recall=recall,
             )
-            set_back: SetBack | None = None
+            set_back: str | None = None
             try:
                 found = look(position)
             except SetBack as noticed:  # new mail has UIDs that have been read: it is found by date
-                set_back = noticed
-                position = msgspec.structs.replace(position, uidvalidity=None)
+                set_back = self._set_back(folder, str(noticed))
+                position = msgspec.structs.replace(position, uidvalidity=None, untold=set_back)
                 found = look(position, besides=noticed.above)
             advance = Advance(found, uid_next, suspects_only=suspects_only)
             if not found.uids:
@@ -150,7 +150,7 @@ class Session:
                 ) from broke
             self._refuse_withheld(folder, advance.withheld)
             if set_back is not None:
-                raise Refused(self._set_back(folder, str(set_back)), is_temporary=False)
+                raise Refused(set_back, is_temporary=False)
 
     def _parts(
         self,

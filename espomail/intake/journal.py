@@ -56,9 +56,20 @@ def positions(mailboxes: Iterable[str]) -> dict[tuple[str, str], Position]:
             last_date=row["last_date"],
             special_use=row["special_use"],
             suspects=tuple(row["suspects"] or ()),
+            untold=row["untold"],
         )
         for row in rows_in(FolderPosition, "mailbox", mailboxes)
     }
+
+
+def untold_set_backs(mailboxes: Iterable[str]) -> dict[tuple[str, str], str]:
+    """What no run has told yet of servers that were set back, by mailbox and folder."""
+    return {place: one.untold for place, one in positions(mailboxes).items() if one.untold is not None}
+
+
+def told_set_backs(places: Iterable[tuple[str, str]]) -> Changes:
+    """What is written once people have heard of them."""
+    return tuple(change(FolderPosition, *place, untold=None) for place in places)
 
 
 def position_of(mailbox: str, folder: str) -> Position:
@@ -193,6 +204,7 @@ def _moved(mailbox: str, position: Position, next_entry: int) -> Change:
         last_date=position.last_date,
         special_use=position.special_use,
         suspects=list(position.suspects) or None,
+        untold=position.untold,
         first_entry=begun_before[0] if begun_before else next_entry,
     )
 

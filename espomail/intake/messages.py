@@ -19,6 +19,7 @@ class Position(msgspec.Struct, frozen=True):
     special_use: str | None = None
     # UIDs above over which the connection broke; each is asked for alone, after all others, in this order.
     suspects: tuple[int, ...] = ()
+    untold: str | None = None  # that its server was set back, as long as nobody has heard of it
 
     def begin(self, uidvalidity: int, since: date, now: datetime) -> tuple[Self, date | None]:
         """Where to go on, and the day since which messages are wanted; None: all above this position.
@@ -36,10 +37,12 @@ class Position(msgspec.Struct, frozen=True):
         )
         return begun, since
 
-    def set_back_to(self, moment: datetime) -> Self:
+    def set_back_to(self, moment: datetime, said: str) -> Self:
         """The position of a folder whose mail is to be looked through again, by date, from that moment on."""
         last_date = min(self.last_date, moment) if self.last_date is not None else None
-        return msgspec.structs.replace(self, uidvalidity=None, last_uid=0, last_date=last_date, suspects=())
+        return msgspec.structs.replace(
+            self, uidvalidity=None, last_uid=0, last_date=last_date, suspects=(), untold=said
+        )
 
     def moved(self, last_uid: int, newest: datetime | None) -> Self:
         """The position once all up to this UID is kept; `newest`: the newest date, if that counts."""

@@ -399,7 +399,7 @@ class Visits:
             except GivenAgain as trouble:
                 others = [some.known[uid] for uid in trouble.uids]
                 position = reading.positions.get(some.folder, Position(some.folder))
-                position = position.set_back_to(min(one.received_at for one in others))
+                position = position.set_back_to(min(one.received_at for one in others), str(trouble))
                 reading.positions[some.folder] = position
                 self._put(FoundOthers(mailbox, [one.entry for one in others], position, trouble))
             except Refused as trouble:

@@ -83,6 +83,7 @@ class FolderPosition(Table):
         default=0
     )  # the journal's first since it was read from the beginning, or again
     suspects = JsonField(null=True)  # UIDs over which the connection broke
+    untold = TextField(null=True)  # that its server was set back, as long as no run has said so
 
     class Meta:
         primary_key = CompositeKey("mailbox", "folder")

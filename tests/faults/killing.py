@@ -71,6 +71,7 @@ class Killable(Espomail):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.said = ""  # on stderr, by the last run that was to be killed
         (folder / "sitecustomize.py").write_text(KILLER)
 
     def killed_at(self, step: Step, moment: int) -> bool:
@@ -89,7 +90,7 @@ class Killable(Espomail):
         running = self.start(
             "fetch", "--wait", environment=environment, stderr=subprocess.PIPE, process_group=0
         )
-        said = running.communicate(timeout=120)[1].decode()
+        self.said = said = running.communicate(timeout=120)[1].decode()
         assert "Traceback" not in said, said
         assert running.returncode <= 1, said
         return running.returncode < 0

@@ -1,4 +1,4 @@
-# Generated from a schema diff on 2026-11-26 11:51.
+# Generated from a schema diff on 2026-11-26 11:53.
 from peewee import *
 
 from espomail.store.fields import JsonField, UtcField
@@ -316,6 +316,7 @@ def up(migrator, db):
         special_use = TextField(null=True)
         first_entry = IntegerField(default=0)
         suspects = JsonField(null=True)
+        untold = TextField(null=True)
 
         class Meta:
             database = db
