@@ -260,23 +260,28 @@ def test_visit_without_an_end_is_given_up_when_the_time_is_over(
     assert "does not answer in time" in (report.mailboxes[0].error or "")
 
 
+def late_order(folder: Path, sound: ScriptedImap, *keys: str) -> Order:
+    """Mailboxes of which nothing is new, and for whose visits a second is left."""
+    text = "".join(MAILBOX.format(key=key, host=HOST, port=sound.port) for key in keys)
+    return Order(
+        config=Office(folder, f"mailboxes: {text}").config,
+        positions={(key, "INBOX"): Position("INBOX", 7, 1) for key in keys},
+        limit=None,
+        now=datetime.now(UTC),
+        over_at=time.monotonic() + 1,
+        is_dry_run=False,
+    )
+
+
 def test_visit_that_ends_while_it_is_given_up_is_not_told_as_too_slow(
     sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     may_go_on = threading.Event()
     monkeypatch.setattr(visits, "secret_for", lambda *_, **__: may_go_on.wait() and "p")
     monkeypatch.setattr(visits, "PATIENCE_S", 0)
-    text = MAILBOX.format(key="m", host=HOST, port=sound.port)
-    config = Office(tmp_path, f"mailboxes: {text}").config
-    order = Order(
-        config=config,
-        positions={("m", "INBOX"): Position("INBOX", 7, 1)},
-        limit=None,
-        now=datetime.now(UTC),
-        over_at=time.monotonic() + 1,
-        is_dry_run=False,
-    )
-    with Visits(list(config.mailboxes.values()), order) as going_on:
+    order = late_order(tmp_path, sound, "m")
+    mailboxes = order.config.mailboxes
+    with Visits(list(mailboxes.values()), order) as going_on:
 
         def let_it_end_too_late() -> bool:
             wait_until(lambda: time.monotonic() > order.over_at, "the end of the time")
@@ -284,8 +289,39 @@ def test_visit_that_ends_while_it_is_given_up_is_not_told_as_too_slow(
             wait_until(going_on._events.full, "the end of the visit and of its thread")
             return True
 
-        assert list(going_on.events(let_it_end_too_late)) == [Left(config.mailboxes["m"], None)]
+        assert list(going_on.events(let_it_end_too_late)) == [Left(mailboxes["m"], None)]
     close_database()
+
+
+def test_visit_that_ends_once_it_was_given_up_is_not_told_again(
+    sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    may_end = threading.Event()
+    monkeypatch.setattr(visits, "secret_for", lambda *_, **__: may_end.wait() and "p")
+    monkeypatch.setattr(visits, "PATIENCE_S", 0)
+    order = late_order(tmp_path, sound, "m", "n")
+    with Visits(list(order.config.mailboxes.values()), order) as going_on:
+        told = []
+        for event in going_on.events(lambda: False):
+            told.append(event.mailbox.key)
+            if len(told) == 1:
+                going_on._events.put(event)  # as its thread may have been about to
+        assert sorted(told) == ["m", "n"]
+    may_end.set()
+    close_database()
+
+
+def test_connection_that_breaks_off_when_the_time_is_over_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Late(ScriptedImap):
+        def _say(self, connection: socket.socket, stage: str, tag: bytes, command: str = "") -> bool:
+            return super()._say(connection, stage, tag, command) if stage != "BODY" else self.is_over.wait(1)
+
+    monkeypatch.setattr(imap_module, "GRACE_S", 20)
+    with Late() as late:
+        (told,) = fetch(tmp_path, {"m": late}, 1).mailboxes
+        assert "broke off" in (told.error or "")
 
 
 def test_server_is_not_accused_of_our_own_slowness(
@@ -344,6 +380,22 @@ def test_folder_that_is_missing_makes_no_later_trouble_worse(sound: ScriptedImap
         assert (told.ok, told.next_try_at) == (False, None)
     sound.answers("LOGIN", b"* BYE gone\r\n")
     assert fetch(tmp_path, {"m": sound}, 5).mailboxes[0].next_try_at is None
+
+
+def test_broken_messages_in_two_folders_make_no_mailbox_wait(
+    sound: ScriptedImap, tmp_path: Path, monkeypatch
+):
+    two_folders = MAILBOX.replace("fetch_since", "folders: [A, B], fetch_since")
+    monkeypatch.setattr("tests.intake.test_budget.MAILBOX", two_folders)
+    sound.answers("BODY", DROP)
+    now = datetime.now(UTC)
+    said = []
+    for hours in range(4):
+        later = now + timedelta(hours=hours)
+        (told,) = fetch(tmp_path, {"m": sound}, 5, clock=lambda later=later: later).mailboxes
+        said.append("broke off over the message with UID 1" in (told.error or ""))
+    assert said == [False, False, True, True]
+    assert told.next_try_at is None
 
 
 def test_mailbox_that_somebody_has_allowed_anew_waits_no_longer(tmp_path: Path):
