@@ -129,6 +129,18 @@ def test_mail_of_which_only_the_header_is_here_says_so_and_is_not_deleted(desk: 
     assert desk.mailboxes.messages(desk.address) == [large]
 
 
+def test_mail_that_is_whole_in_the_end_is_deleted(desk: Desk):
+    after_import(desk, "delete\n      max_size: 1K")
+    desk.mailboxes.deliver(desk.address, mail("Large", body="word " * 1_000))
+    desk.espomail.ok("fetch", "--no-send")
+    assert len(desk.mailboxes.messages(desk.address)) == 1
+    after_import(desk, "delete")
+    assert desk.espomail.run("reconcile", "--fetch-missing").exit_code == 0
+    desk.espomail.ok("fetch", "--no-send")
+    assert desk.mailboxes.messages(desk.address) == []
+    assert still_to_be_told(desk) == 0
+
+
 @pytest.mark.parametrize("before", ["delete", "{move: INBOX/./impossible/../x/}"])
 def test_mail_that_is_not_deleted_is_not_looked_after_for_ever(desk: Desk, before: str):
     desk.mailboxes.deliver(desk.address, mail("Large", body="word " * 1_000))
