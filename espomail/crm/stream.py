@@ -16,7 +16,6 @@ from espomail.store.read import rows_of, tuples_of
 
 HIDDEN = "an e-mail that you may not read"
 PARTIAL = "only its header is here"
-TELL_OF_AN_EMAIL = ("email-received", "email-sent")
 
 
 class StreamEntry(Struct, frozen=True, kw_only=True):
@@ -52,7 +51,7 @@ def stream_of(access: Access, ref: Ref) -> tuple[StreamEntry, ...]:
         shown = {**row, "text": texts[row["id"]]}
         if row["email"] is not None and row["email"] not in readable:
             shown |= {"email": None, "text": HIDDEN, "data": None}
-        elif row["email"] in partial and row["type"] in TELL_OF_AN_EMAIL:
+        elif row["email"] in partial:
             shown["text"] += f"; {PARTIAL}"
         elif _bounced(row) not in {None, *readable}:
             shown["data"] = {name: value for name, value in row["data"].items() if name != "bounced"}

@@ -317,6 +317,13 @@ def test_case_that_a_forged_copy_makes_of_a_mail_says_what_the_mail_says(open_of
     assert office.rows(Case, "description") == [EmailText.get_by_id(1).body_plain]
 
 
+def test_header_that_failed_dmarc_is_completed_by_the_copy_that_did(open_office):
+    office = open_office(SALES, ("organisation:", "authentication: {trusted_authserv_id: mx}\norganisation:"))
+    forged = b"Authentication-Results: mx; dmarc=fail\n" + with_attachment()
+    receive_copies(office, ("support", header_of(forged)), ("anna", forged), batch=1)
+    assert EmailText.get_by_id(1).body_plain.strip() == "See the scan."
+
+
 def test_copy_does_not_move_a_mail_back_that_its_user_has_filed(open_office):
     office = open_office(SALES)
     office.receive(mail(to="anna@example.com"), mailbox="anna")
