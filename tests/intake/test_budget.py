@@ -227,6 +227,15 @@ def test_command_that_had_enough_time_has_failed(
     assert [wait is None for wait in waits] == [True, False]
 
 
+def test_command_that_ends_in_time_and_gives_nothing_has_failed_however_late_the_run(
+    sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    fails = MAILBOX.replace("password: p", "password_command: ['false']")
+    monkeypatch.setattr("tests.intake.test_budget.MAILBOX", fails)
+    waits = [fetch(tmp_path, {"m": sound}, 5).mailboxes[0].next_try_at for _ in range(2)]
+    assert [wait is None for wait in waits] == [True, False]
+
+
 def test_wait_that_a_wrong_clock_has_set_is_not_kept(sound: ScriptedImap, tmp_path: Path):
     sound.answers("LOGIN", b"{tag} NO [AUTHENTICATIONFAILED] wrong\r\n")
     fetch(tmp_path, {"m": sound}, 5, clock=lambda: datetime(2040, 1, 1, tzinfo=UTC))
