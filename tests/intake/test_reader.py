@@ -116,6 +116,20 @@ def test_batches_that_come_after_a_process_has_died_are_read_as_well(monkeypatch
         assert [in_hand(), later(), reader.start(KEPT)()] == [read_all(KEPT)] * 3
 
 
+def test_several_batches_over_which_a_process_has_died_do_not_end_the_next_one(monkeypatch):
+    monkeypatch.setattr(reader_module.os, "cpu_count", lambda: 2)
+    with Reader() as reader:
+        begin(reader)
+        in_hand = [reader.start(KEPT), reader.start(KEPT)]
+        for process in reader._pool._processes.values():
+            process.kill()
+        assert in_hand[0]() == read_all(KEPT)
+        begin(reader)
+        next_one = reader._pool
+        assert in_hand[1]() == read_all(KEPT)
+        assert reader._pool is next_one
+
+
 def test_program_that_is_killed_leaves_no_process_behind(tmp_path):
     program = """
 import os, signal

@@ -121,6 +121,11 @@ def test_mail_that_the_journal_knows_by_former_uids_is_recognised(read: Desk):
     assert differences(read) == [("support", "INBOX", 2, NEVER)]
 
 
+def test_mail_whose_uid_was_another_ones_for_a_while_is_recognised(read: Desk):
+    change(read, Journal.update(uid=Journal.id * -1).where(Journal.uid == 2))
+    assert read.espomail.ok("reconcile") == ""
+
+
 def test_server_that_was_set_back_is_told(read: Desk):
     change(read, FolderPosition.update(last_uid=100))
     missing, set_back = sorted(differences(read), key=lambda one: one[2] is None)
