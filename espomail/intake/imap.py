@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from espomail.intake.wire import About, Client
 
 GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
+LONGEST_SIGN_IN_S: Final = 60.0  # from the first look-up on, however long the session may last
 FOLDERS_NAMED: Final = 20
 FORBIDDEN: Final = re.compile(r"NOPERM|permission denied", re.IGNORECASE)
 
@@ -48,10 +49,11 @@ def sign_in(imap: Imap, secret: str | Token, *, deadline: float) -> "Iterator[Se
     Raises ServerTrouble, or LoginRefused; nothing that a server or the network does raises anything else.
     """
     left_s = deadline + GRACE_S - time.monotonic()
-    with watched(left_s, f"{imap.host}:{imap.port}") as watch:
+    with watched(min(LONGEST_SIGN_IN_S, left_s), f"{imap.host}:{imap.port}") as watch:
         client = connect(imap, max(1.0, min(SILENCE_S, left_s)), watch)
         try:
             log_in(client, imap, secret)
+            watch.allow(deadline + GRACE_S - time.monotonic())
             yield Session(client, imap.host, watch, deadline + GRACE_S)
         finally:
             leave(client)

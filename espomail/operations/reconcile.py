@@ -10,10 +10,12 @@ knows by a UID of before is recognised by its date and size.
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from espomail.config.choice import mailboxes_named
 from espomail.config.load import Loaded
@@ -75,20 +77,28 @@ def reconcile(
 ) -> Reconciled:
     """Compare the mailboxes, or all; what is missing is fetched and decided first, where that is wanted.
 
-    A run that is going on is waited for. Raises NotFound for a mailbox that is not configured.
+    The end of a run that is going on is waited for: to take anything in, else only to see what is undecided.
+    A run that goes on beside a comparison adds to the journal, whose positions are read before the servers'.
+    Raises NotFound for a mailbox that is not configured.
     """
     config = loaded.config
     chosen = mailboxes_named(config, mailboxes)
-    with run_lock(loaded, waits=True, fails=False, writes=fetches_missing), Reader() as reader:
+    lock = run_lock(loaded, waits=True, fails=False, writes=fetches_missing)
+    with ExitStack() as held, Reader() as reader:
+        if fetches_missing:
+            held.enter_context(lock)
         open_database(config.database, now=now)
         try:
-            return _Comparison(config, chosen, reader, now).go(fetches_missing=fetches_missing)
+            compared = _Comparison(config, chosen, reader, now).go(fetches_missing=fetches_missing)
+            if not fetches_missing:
+                held.enter_context(lock)
+            return _with_undecided(compared, chosen)
         finally:
             close_database()
 
 
 class _Comparison:
-    """One comparison of some mailboxes, under the lock."""
+    """One comparison of some mailboxes."""
 
     def __init__(self, config: Config, chosen: Sequence[Mailbox], reader: Reader, now: datetime) -> None:
         self.chosen = chosen
@@ -120,7 +130,6 @@ class _Comparison:
             if fetches_missing:
                 for _ in settle_left_over(self.context, self.pace, [mailbox.key], lambda: False):
                     pass  # what became of them is read from the journal
-            differences += _undecided(mailbox)
         return Reconciled(differences=tuple(differences), troubles=tuple(troubles), fetched=fetched)
 
     def _fetch_missing(self, mailbox: Mailbox, folder: str, session: Session) -> int:
@@ -161,6 +170,13 @@ def _differences(mailbox: Mailbox, folder: str, session: Session) -> Iterator[Di
         yield Difference(mailbox=mailbox.key, folder=folder, uid=None, what=what)
     for uid, what in found.missing.items():
         yield Difference(mailbox=mailbox.key, folder=folder, uid=uid, what=what)
+
+
+def _with_undecided(compared: Reconciled, chosen: Sequence[Mailbox]) -> Reconciled:
+    undecided = [one for mailbox in chosen for one in _undecided(mailbox)]
+    turns = {mailbox.key: turn for turn, mailbox in enumerate(chosen)}
+    differences = sorted([*compared.differences, *undecided], key=lambda one: turns[one.mailbox])
+    return replace(compared, differences=tuple(differences))
 
 
 def _undecided(mailbox: Mailbox) -> Iterator[Difference]:

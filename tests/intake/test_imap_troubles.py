@@ -245,6 +245,26 @@ def test_folder_of_which_the_server_gives_nothing_is_told_as_a_whole(server):
     assert batches_until_refused(server, "folder INBOX: the server said: .*not now") == []
 
 
+@pytest.mark.parametrize("stage", ["GREETING", "LOGIN"])
+def test_signing_in_ends_in_time_however_long_the_session_may_last(server, monkeypatch, stage):
+    monkeypatch.setattr(imap_module, "LONGEST_SIGN_IN_S", 0.3)
+    server.answers(stage, b"* OK still here" + DRIP)
+    began = time.monotonic()
+    with (
+        pytest.raises(ServerTrouble, match="too slow"),
+        sign_in(imap_of(server), PASSWORD, deadline=began + 600),
+    ):
+        pass
+    assert time.monotonic() - began < 10
+
+
+def test_session_may_last_longer_than_signing_in(server, monkeypatch):
+    monkeypatch.setattr(imap_module, "LONGEST_SIGN_IN_S", 0.3)
+    with sign_in(imap_of(server), PASSWORD, deadline=time.monotonic() + 600) as session:
+        time.sleep(0.5)  # nothing can be waited for: the session must live on
+        assert session.folders() == ["INBOX"]
+
+
 def test_message_refused_in_one_folder_is_no_suspect_where_the_connection_breaks_in_another(server):
     hold_three(server)
     server.answers("BODY", b"{tag} NO not these\r\n")

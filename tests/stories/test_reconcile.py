@@ -1,5 +1,7 @@
 """Proving that every message of a server has its outcome."""
 
+import fcntl
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -7,7 +9,8 @@ import pytest
 from espomail.store.connection import writing
 from espomail.store.models import AfterImport, FolderPosition, Journal
 from tests.office import NOW, mail
-from tests.servers.ports import free_port
+from tests.servers.ports import free_port, wait_until
+from tests.servers.scripted_imap import SILENCE, ScriptedImap
 from tests.stories.conftest import Desk
 
 NEVER = "on the server, and was never taken in"
@@ -178,3 +181,29 @@ def test_folder_that_the_server_refuses_keeps_no_other_back(read: Desk):
     assert ended.exit_code == 1
     assert "there is no folder 'Nowhere'; there are: INBOX" in ended.stderr
     assert ended.stdout == f"support\tINBOX\t2\t{NEVER}\n"
+
+
+def test_server_that_keeps_the_comparison_waiting_keeps_no_run_waiting(read: Desk):
+    with ScriptedImap() as slow:
+        slow.answers("LOGIN", SILENCE)
+        read.configure((f"port: {read.mailboxes.imap_port}", f"port: {slow.port}"))
+        with read.espomail.start("reconcile", stderr=subprocess.DEVNULL) as comparing:
+            wait_until(lambda: b"LOGIN" in slow.heard, "the login")
+            read.configure()
+            read.espomail.ok("fetch", "--no-send", "--fail-if-locked")
+            comparing.kill()
+    assert len(read.espomail.json("case", "list")) == 4
+
+
+def test_what_a_run_has_in_hand_beside_the_comparison_is_no_difference(read: Desk):
+    with read.espomail.database(), writing():
+        Journal.update(outcome="new").where(Journal.uid == 1).execute()
+    lock = read.espomail.folder / "espomail.db.lock"
+    with lock.open("w") as run:
+        fcntl.flock(run, fcntl.LOCK_EX)
+        with read.espomail.start("reconcile", stdout=subprocess.PIPE) as comparing:
+            with pytest.raises(subprocess.TimeoutExpired):
+                comparing.communicate(timeout=1)
+            change(read, Journal.update(outcome="imported"))
+            fcntl.flock(run, fcntl.LOCK_UN)
+            assert comparing.communicate(timeout=60) == (b"", None)
