@@ -218,11 +218,12 @@ class Visits:
     def _send_more(self) -> None:
         """Send as many as are kept waiting, so that other servers' mailboxes have their turn meanwhile."""
         with self._changed:
-            may_be_of_use = not self._is_over() and any(map(self._has_room, self._waiting))
+            if self._is_over() or not any(map(self._has_room, self._waiting)):
+                return
             wanted = min(MOST_CONNECTIONS, CONNECTIONS + len(self._kept_waiting()))
-        if may_be_of_use:
-            for _ in range(wanted - self._threads):
-                self._send_one()
+            more = min(wanted - self._threads, len(self._waiting))
+        for _ in range(more):
+            self._send_one()
 
     def _kept_waiting(self) -> list[Mailbox]:
         """Those on visit whose servers have let us wait for a while. Under the lock."""
