@@ -6,14 +6,25 @@ import socket
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
+from espomail import reach
 from espomail.config.schema import Imap
 from espomail.config.validate import decode_amount
 from espomail.errors import ServerTrouble
-from espomail.reach import LONGEST_SAID_CHARS, Tls, Watch, clean, connected, tls_context, watched
+from espomail.reach import (
+    LONGEST_SAID_CHARS,
+    Tls,
+    Watch,
+    addresses_of,
+    clean,
+    connected,
+    tls_context,
+    watched,
+)
 from tests.servers.ports import HOST
 
 
@@ -78,3 +89,11 @@ def test_handshake_ends_when_the_time_is_over(silent: int) -> None:
         connection = connected(HOST, silent, 5, watch)
         with pytest.raises(OSError, match=r"EOF|reset|not connected|Broken pipe"):
             Tls(server, watch).wrap_socket(connection, server_hostname=HOST)
+
+
+def test_host_is_looked_up_though_the_system_lets_no_thread_begin(monkeypatch):
+    def no_thread(**_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(reach, "threading", SimpleNamespace(Thread=no_thread))
+    assert [one[4] for one in addresses_of(HOST, 25, 5)] == [(HOST, 25)]

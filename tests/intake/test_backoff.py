@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from espomail.errors import LoginRefused, ServerTrouble, WrongConfiguration
+from espomail.errors import CutShort, LoginRefused, ServerTrouble, WrongConfiguration
 from espomail.intake.backoff import wait_after
 
 MINUTE = timedelta(minutes=1)
@@ -32,6 +32,10 @@ def test_refused_login_waits_longest():
 
 def test_secret_that_cannot_be_read_waits_like_a_server():
     assert minutes(WrongConfiguration("mailboxes.m.imap.password_file: no such file"), 3) == 4
+
+
+def test_command_that_a_late_run_has_cut_short_waits_no_longer_after_other_failures():
+    assert minutes(CutShort("mailboxes.m.imap.password_command: sleep did not end within 1 s"), 4) == 0
 
 
 @pytest.mark.parametrize(
