@@ -57,10 +57,11 @@ LIMITED = BASE.replace("organisation:", "auto_reply_limits: {per_address: 2 in 1
 STRICT = BASE.replace("team: support}", "team: support, join: party, reply_to_closed: new}")
 
 letters = st.builds(
-    lambda subject, sender, message_id, answers, cc, auto: mail(
+    lambda subject, sender, message_id, answers, cc, auto, body: mail(
         subject,
         sender,
         message_id=message_id,
+        body=body,
         In_Reply_To=answers or "",
         Cc=cc,
         Auto_Submitted="auto-replied" if auto else "",
@@ -71,6 +72,7 @@ letters = st.builds(
     st.none() | st.sampled_from([*IDS, OURS]),
     st.sampled_from(["", "", *SENDERS[1:5]]),
     st.sampled_from([False, False, False, True]),
+    st.sampled_from(["Hello, it does not work.", "Hello, it does not work.", "Pay to this account."]),
 )
 bounces = st.builds(
     postfix,
