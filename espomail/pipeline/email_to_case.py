@@ -44,6 +44,12 @@ def subject_of(way: Way) -> str:
     return (way.arrival.parsed.subject or NO_SUBJECT)[:LONGEST_SUBJECT]
 
 
+def text_of(way: Way, desk: Desk) -> str:
+    """The e-mail's own text, whatever stands in a copy of it that is met later."""
+    stored = desk.text_of(way.email_id) if way.stored is not None and not way.is_completing else None
+    return way.arrival.parsed.body_plain if stored is None else str(stored["body_plain"])
+
+
 # --- whether
 
 
@@ -175,12 +181,6 @@ def _make(way: Way, desk: Desk, because: str) -> Step:
     return _made(way, desk, because)
 
 
-def _text_of(way: Way, desk: Desk) -> str:
-    """The e-mail's own text, whatever stands in a copy of it that is met later."""
-    stored = desk.text_of(way.email_id) if way.stored is not None and not way.is_completing else None
-    return way.arrival.parsed.body_plain if stored is None else str(stored["body_plain"])
-
-
 def _made(way: Way, desk: Desk, because: str) -> Step:
     context = desk.context
     customer = customer_at(_sender(way), desk)
@@ -191,7 +191,7 @@ def _made(way: Way, desk: Desk, because: str) -> Step:
         Case,
         id=number,
         name=subject_of(way),
-        description=_text_of(way, desk),
+        description=text_of(way, desk),
         status="New",
         mailbox=way.arrival.mailbox.key,
         first_email=way.email_id,

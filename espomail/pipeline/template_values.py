@@ -5,7 +5,7 @@ from typing import Any
 from espomail.crm.desk import Desk
 from espomail.crm.refs import Ref, parent_of
 from espomail.crm.related import full_name
-from espomail.pipeline.email_to_case import subject_of
+from espomail.pipeline.email_to_case import subject_of, text_of
 from espomail.pipeline.way import Way
 from espomail.store.changes import Row
 from espomail.store.fields import utc_text
@@ -104,7 +104,7 @@ def _email(way: Way, desk: Desk) -> Values:
         "partial": arrival.is_partial,
         "parent": parent and named and {"type": parent.kind, **named},
         "account": _named(way.account, "account", desk),
-        "body_plain": mail.body_plain,
+        "body_plain": text_of(way, desk),
         "attachments": [
             {name: getattr(part, name) for name in ("index", "filename", "content_type", "size", "inline")}
             for part in mail.attachments

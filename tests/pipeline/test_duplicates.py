@@ -289,11 +289,15 @@ def test_header_is_not_completed_by_a_copy_that_failed_dmarc(open_office):
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_case_that_a_header_alone_makes_of_a_whole_mail_has_its_text(open_office, batch):
+def test_case_that_a_header_alone_makes_of_a_whole_mail_and_the_answer_have_its_text(open_office, batch):
     office = open_office(SALES)
     raw = with_attachment()
+    office.config.templates.mkdir()
+    (office.config.templates / "case-received.txt.j2").write_text("Subject: x\n\n{{ email.body_plain }}")
     receive_copies(office, ("sales", raw), ("support", header_of(raw)), batch=batch)
     assert [text.strip() for text in office.rows(Case, "description")] == ["See the scan."]
+    (answer,) = [row["id"] for row in office.rows(Email) if row["status"] == "queued"]
+    assert EmailText.get_by_id(answer).body_plain.strip() == "See the scan."
 
 
 def test_case_that_a_copy_makes_of_a_mail_has_its_name(open_office):
