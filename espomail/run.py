@@ -14,6 +14,17 @@ from espomail.config.zones import zone
 from espomail.crm.context import Context
 from espomail.errors import ProgramFault, ServerTrouble, WrongConfiguration
 from espomail.intake import after_import, health, journal
+from espomail.intake.events import (
+    Asked,
+    Brought,
+    Copying,
+    Event,
+    FolderFailed,
+    FoundOthers,
+    Left,
+    Recalling,
+    Told,
+)
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.journal import Kept
 from espomail.intake.left_over import settle_left_over
@@ -23,19 +34,7 @@ from espomail.intake.reader import Reader, Unreadable
 from espomail.intake.settle import Pace, Settled, preview, settle_kept
 from espomail.intake.tally import Tally
 from espomail.intake.turns import turns
-from espomail.intake.visits import (
-    Asked,
-    Brought,
-    Copying,
-    Event,
-    FolderFailed,
-    FoundOthers,
-    Left,
-    Order,
-    Recalling,
-    Told,
-    Visits,
-)
+from espomail.intake.visits import Order, Visits
 from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import copies, queue

@@ -20,9 +20,10 @@ from espomail.config.schema import Imap
 from espomail.errors import LoginRefused
 from espomail.intake import health, journal, visits
 from espomail.intake import imap as imap_module
+from espomail.intake.events import Left
 from espomail.intake.messages import Position
 from espomail.intake.turns import turns
-from espomail.intake.visits import Left, Order, Visits
+from espomail.intake.visits import Order, Visits
 from espomail.report import FetchReport, FetchRequest
 from espomail.sign_in import secret
 from espomail.store.connection import close_database
