@@ -13,6 +13,7 @@ from peewee import IntegrityError, OperationalError
 from espomail import run
 from espomail.config.load import load
 from espomail.crm import outgoing
+from espomail.errors import ServerTrouble
 from espomail.intake import imap
 from espomail.outbox import queue, smtp
 from espomail.outbox.copies import MOST_TRIES
@@ -481,6 +482,23 @@ def test_copy_counts_a_try_once_it_has_its_turn(post: Post):
         for tries in ([1, 0, 0], [1, 1, 0], [1, 1, 1]):
             run.save_sent(post.config, lambda: NOW, deadline=time.monotonic() + 60)
             assert post.rows(SentCopy, "tries") == tries
+
+
+def test_copy_over_which_the_connection_breaks_once_another_is_saved_counts_a_try(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+):
+    saved = []
+
+    def append_one(session: imap.Session, folder: str, raw: bytes, at: datetime) -> None:
+        if saved:
+            raise ServerTrouble("the connection broke")
+        saved.append(raw)
+
+    monkeypatch.setattr(imap.Session, "append", append_one)
+    with ScriptedImap() as server:
+        with_three_copies(post, server.port)
+        run.save_sent(post.config, lambda: NOW, deadline=time.monotonic() + 60)
+    assert post.rows(SentCopy, "outbox", "tries") == [(2, 1), (3, 0)]
 
 
 def test_fault_of_the_program_over_a_copy_stops_nothing_and_is_told_once(post: Post, monkeypatch):
