@@ -200,6 +200,7 @@ class Run:
             limit=self.request.limit,
             now=self.context.now,
             over_at=over_at,
+            ends_at=self.at(1),
             is_dry_run=self.request.is_dry_run,
         )
         with Visits(due, order) as visits:

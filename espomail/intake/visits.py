@@ -47,7 +47,8 @@ MOST_CONNECTIONS: Final = 48  # once they keep us waiting; each thread may hold 
 MOST_AT_ONE_SERVER: Final = 8
 MOST_QUEUED: Final = 2  # events; a batch may have some megabytes
 IDLE_S: Final = 0.25  # a visit that has brought nothing for so long is kept waiting by its server
-PATIENCE_S: Final = 5  # for visits that go on when the time for all of them is over
+PATIENCE_S: Final = 5  # for visits that go on when the time for all of them is over, or, where that is less:
+PATIENCE_SHARE: Final = 0.5  # of the rest of the run's time, which is for answers
 SHORTEST_VISIT_S: Final = 10  # what any mailbox may take, however many are waiting
 
 Answer = TypeVar("Answer")
@@ -61,6 +62,7 @@ class Order(Struct, frozen=True, kw_only=True):
     limit: int | None  # messages a mailbox, under its own portion
     now: datetime
     over_at: float  # no visit begins after this; those that go on end with the batch that they are at
+    ends_at: float  # when the run should
     is_dry_run: bool
 
 
@@ -92,6 +94,8 @@ class Visits:
 
     def __init__(self, mailboxes: Sequence[Mailbox], order: Order) -> None:
         self._order = order
+        patience_s = min(PATIENCE_S, PATIENCE_SHARE * (order.ends_at - order.over_at))
+        self._given_up_at = order.over_at + patience_s
         self._waiting = deque(mailboxes)
         self._at_server: Counter[tuple[str, int | None]] = Counter()
         self._changed = threading.Condition()
@@ -123,7 +127,7 @@ class Visits:
             event = self._next_event(meanwhile)
             if event is not None:
                 yield from self._told(event)
-            elif time.monotonic() > self._order.over_at + PATIENCE_S:
+            elif time.monotonic() > self._given_up_at:
                 break
         self._is_stopped.set()
         while self._on_visit:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -83,6 +84,7 @@ def test_secret_that_does_not_come_does_not_make_a_run_last(
 ):
     monkeypatch.setattr(secret, "LEAST_S", 0.1)
     monkeypatch.setattr(visits, "PATIENCE_S", 30)
+    monkeypatch.setattr(visits, "PATIENCE_SHARE", inf)
     sleeps = MAILBOX.replace("password: p", "password_command: [sleep, '60']")
     monkeypatch.setattr("tests.intake.test_budget.MAILBOX", sleeps)
     began = time.monotonic()
@@ -208,6 +210,7 @@ def test_first_refused_login_waits_no_longer_since_the_network_was_away_before(
 def test_command_that_is_cut_short_since_the_run_is_late_makes_no_mailbox_wait(
     sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(visits, "PATIENCE_SHARE", inf)
     monkeypatch.setattr(secret, "LEAST_S", 0.1)
     sleeps = MAILBOX.replace("password: p", "password_command: [sleep, '60']")
     monkeypatch.setattr("tests.intake.test_budget.MAILBOX", sleeps)
@@ -220,6 +223,7 @@ def test_command_that_is_cut_short_since_the_run_is_late_makes_no_mailbox_wait(
 def test_command_that_had_enough_time_has_failed(
     sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(visits, "PATIENCE_SHARE", inf)
     monkeypatch.setattr(secrets, "FAIR_S", 0.1)
     monkeypatch.setattr(secret, "LEAST_S", 0.2)
     sleeps = MAILBOX.replace("password: p", "password_command: [sleep, '60']")
@@ -279,6 +283,7 @@ def late_order(folder: Path, sound: ScriptedImap, *keys: str) -> Order:
         limit=None,
         now=datetime.now(UTC),
         over_at=time.monotonic() + 1,
+        ends_at=time.monotonic() + 2,
         is_dry_run=False,
     )
 
@@ -328,6 +333,7 @@ def test_connection_that_breaks_off_when_the_time_is_over_is_told(
         def _say(self, connection: socket.socket, stage: str, tag: bytes, command: str = "") -> bool:
             return super()._say(connection, stage, tag, command) if stage != "BODY" else self.is_over.wait(1)
 
+    monkeypatch.setattr(visits, "PATIENCE_SHARE", inf)
     monkeypatch.setattr(imap_module, "GRACE_S", 20)
     with Late() as late:
         (told,) = fetch(tmp_path, {"m": late}, 1).mailboxes
@@ -345,6 +351,7 @@ def test_server_is_not_accused_of_our_own_slowness(
 
     monkeypatch.setattr(journal, "keep", keep_slowly)
     monkeypatch.setattr(visits, "PATIENCE_S", 30)
+    monkeypatch.setattr(visits, "PATIENCE_SHARE", inf)
     report = fetch(tmp_path, {f"m{number}": sound for number in range(8)}, 2)
     assert [box.error for box in report.mailboxes] == [None] * 8
 

@@ -26,7 +26,7 @@ from espomail.store.changes import change
 from espomail.store.models import Email, Note, Outbox, SentCopy
 from tests.office import CONFIG, NOW, Office, mail
 from tests.servers.ports import HOST, free_port
-from tests.servers.scripted_imap import SILENCE, ScriptedImap
+from tests.servers.scripted_imap import ANSWERS, SILENCE, ScriptedImap
 from tests.servers.scripted_smtp import DRIP, DROP, ScriptedSmtp
 
 MINUTE = timedelta(minutes=1)
@@ -558,3 +558,18 @@ def test_silent_imap_server_keeps_no_mail_waiting(post: Post, monkeypatch: pytes
         report = run.fetch(load(post.path), FetchRequest(budget_s=1), clock=lambda: NOW)
     assert report.mailboxes[0].ok is False
     assert report.outbox.sent == 1
+
+
+def test_silent_imap_server_keeps_no_answer_of_a_short_run_waiting(post: Post):
+    with ScriptedImap() as silent, ScriptedImap() as sound:
+        silent.answers("GREETING", SILENCE)
+        sound.answers("ABOUT", ANSWERS["ABOUT"].replace(b"24-Nov-2026 10", b"24-Nov-2026 12"))
+        more = SALES.replace("port: 1,", f"port: {silent.port},").replace(
+            "    auto_reply: {template: case-received}\n", ""
+        )
+        post.configure(("port: 1, security: none", f"port: {sound.port}, security: none"), more=more)
+        began = time.monotonic()
+        report = run.fetch(load(post.path), FetchRequest(budget_s=2.5), clock=lambda: NOW)
+        took_s = time.monotonic() - began
+    assert [box.ok for box in report.mailboxes] == [True, False]
+    assert (report.outbox.sent, took_s < 5) == (1, True)
