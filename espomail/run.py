@@ -54,6 +54,8 @@ LEFT_OVER_SHARE = 0.5  # what an earlier run has kept and not decided
 READING_SHARE = 0.8  # what is new; the rest is for the answers to it
 MOST_IN_HAND = 2  # batches that are kept and not decided yet
 SAVING_S = 60  # for copies into Sent folders, where there is no budget
+SAVING_GRACE_S = 20  # for the copy that is in hand then; in a short run twice what was left for it, but
+LEAST_GRACE_S = 2
 
 
 def utc_now() -> datetime:
@@ -359,7 +361,8 @@ def _save_copies(key: str, mailbox: Mailbox | None, now: datetime, deadline: flo
     with ExitStack() as stack:
         try:
             secret = secret_for(mailbox.imap, now, deadline=deadline)
-            session = stack.enter_context(sign_in(mailbox.imap, secret, deadline=deadline))
+            grace_s = min(SAVING_GRACE_S, max(LEAST_GRACE_S, 2 * (deadline - time.monotonic())))
+            session = stack.enter_context(sign_in(mailbox.imap, secret, deadline=deadline, grace_s=grace_s))
         except (ServerTrouble, WrongConfiguration):
             copies.put_off(others, first, now)
             raise

@@ -32,7 +32,7 @@ from espomail.sign_in.token import Token
 if TYPE_CHECKING:
     from espomail.intake.wire import About, Client
 
-GRACE_S: Final = 20  # a session that outlives its deadline by so much is cut off
+GRACE_S: Final = 20
 LONGEST_SIGN_IN_S: Final = 60.0  # from the first look-up on, however long the session may last
 FOLDERS_NAMED: Final = 20
 FORBIDDEN: Final = re.compile(r"NOPERM|permission denied", re.IGNORECASE)
@@ -43,18 +43,23 @@ class UidsChanged(Refused):
 
 
 @contextmanager
-def sign_in(imap: Imap, secret: str | Token, *, deadline: float) -> "Iterator[Session]":
+def sign_in(
+    imap: Imap, secret: str | Token, *, deadline: float, grace_s: float | None = None
+) -> "Iterator[Session]":
     """A signed-in session, closed at the end. `deadline` is a moment of the monotonic clock, in seconds.
+
+    A session that outlives it by `grace_s` (default: `GRACE_S`) is cut off.
 
     Raises ServerTrouble, or LoginRefused; nothing that a server or the network does raises anything else.
     """
-    left_s = deadline + GRACE_S - time.monotonic()
+    cut_at = deadline + (GRACE_S if grace_s is None else grace_s)
+    left_s = cut_at - time.monotonic()
     with watched(min(LONGEST_SIGN_IN_S, left_s), f"{imap.host}:{imap.port}") as watch:
         client = connect(imap, max(1.0, min(SILENCE_S, left_s)), watch)
         try:
             log_in(client, imap, secret)
-            watch.allow(deadline + GRACE_S - time.monotonic())
-            yield Session(client, imap.host, watch, deadline + GRACE_S)
+            watch.allow(cut_at - time.monotonic())
+            yield Session(client, imap.host, watch, cut_at)
         finally:
             leave(client)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from espomail import run
 from espomail.intake import imap as imap_module
 from tests.faults.conftest import Desk
 from tests.office import mail
@@ -37,6 +38,7 @@ def sending_desk(
 ) -> Iterator[Desk]:
     """A desk with one mail, which is answered; the answer is copied."""
     monkeypatch.setattr(imap_module, "GRACE_S", PATIENCE_S)
+    monkeypatch.setattr(run, "SAVING_GRACE_S", PATIENCE_S)
     mailboxes.deliver(user, mail("Question"))
     with Proxy(mailboxes.imap_port) as proxy:
         desk = Desk(tmp_path, mailboxes, proxy, user)

@@ -530,6 +530,16 @@ def test_copy_whose_secret_does_not_come_is_given_up_in_time(post: Post, monkeyp
     assert "sleep did not end within" in line
 
 
+def test_silent_server_makes_a_short_run_last_little_longer_for_a_copy(post: Post):
+    with ScriptedImap() as silent:
+        silent.answers("GREETING", SILENCE)
+        with_three_copies(post, silent.port)
+        began = time.monotonic()
+        (line,) = run.save_sent(post.config, lambda: NOW, deadline=began + 0.5)
+    assert "does not answer in time" in line
+    assert time.monotonic() - began < 5
+
+
 def test_copy_that_the_configuration_does_not_want_any_more_is_forgotten(post: Post):
     with_copies(post)
     post.receive(mail())
