@@ -54,7 +54,7 @@ LEFT_OVER_SHARE = 0.5  # what an earlier run has kept and not decided
 READING_SHARE = 0.8  # what is new; the rest is for the answers to it
 MOST_IN_HAND = 2  # batches that are kept and not decided yet
 SAVING_S = 60  # for copies into Sent folders, where there is no budget
-SAVING_GRACE_S = 20  # for the copy that is in hand then; in a short run twice what was left for it, but
+SAVING_GRACE_S = 20  # for the copy that is in hand then; in a short run twice what was left for it
 LEAST_GRACE_S = 2
 
 

@@ -43,12 +43,11 @@ class Download:
 
     def about(self, uids: Sequence[int]) -> dict[int, "About"]:
         """Flags, date and size of those of these messages that are there and are given out."""
-        some = (uids[start : start + UIDS_PER_QUESTION] for start in range(0, len(uids), UIDS_PER_QUESTION))
-        return {uid: one for asked in some for uid, one in self._asked(self._client.about, asked).items()}
+        return self._by_portions(self._client.about, uids)
 
     def about_with_id(self, uids: Sequence[int]) -> dict[int, "About"]:
         """As `about`, and the Message-ID field."""
-        return self._asked(self._client.about_with_id, uids)
+        return self._by_portions(self._client.about_with_id, uids)
 
     def about_first(self, uids: Sequence[int], besides: int) -> dict[int, "About"]:
         """Flags, date and size of the first of these messages, as `parts` takes it; of another one, too.
@@ -106,6 +105,12 @@ class Download:
                 ]
                 self.in_hand = []
                 yield Part(messages, [uid for uid in some if uid not in raws], some[-1])
+
+    def _by_portions(
+        self, ask: Callable[[Sequence[int]], dict[int, Answer]], uids: Sequence[int]
+    ) -> dict[int, Answer]:
+        some = (uids[start : start + UIDS_PER_QUESTION] for start in range(0, len(uids), UIDS_PER_QUESTION))
+        return {uid: one for asked in some for uid, one in self._asked(ask, asked).items()}
 
     def _asked(
         self, ask: Callable[[Sequence[int]], dict[int, Answer]], uids: Sequence[int]

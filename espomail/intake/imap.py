@@ -25,7 +25,7 @@ from espomail.intake.login import log_in
 from espomail.intake.messages import Batch, Known, Position, RawMessage, Recall, Target
 from espomail.intake.search import Found, Search, midnight, nothing_known, number
 from espomail.intake.server_folders import has_folder, need_folder, server_folders
-from espomail.intake.set_back import GivenAgain, SetBack, is_another_by_id, is_anothers
+from espomail.intake.set_back import GivenAgain, SetBack, id_key_of, is_another_by_id, is_anothers
 from espomail.reach import SILENCE_S, Watch, clean, watched
 from espomail.sign_in.token import Token
 
@@ -186,6 +186,12 @@ class Session:
         """Flags, date and size of those of these messages that the folder last read has, by UID."""
         with told_as_trouble(f"{self._host}: folder {folder}"):
             return self._download.about(uids)
+
+    def id_keys(self, folder: str, uids: Sequence[int]) -> dict[int, str]:
+        """The keys of the Message-IDs of those of these messages that the folder last read has."""
+        with told_as_trouble(f"{self._host}: folder {folder}"):
+            about = self._download.about_with_id(uids)
+        return {uid: id_key_of(one.id_field) for uid, one in about.items()}
 
     def messages(
         self, folder: str, uidvalidity: int, uids: Sequence[int], max_size: int, since: date

@@ -45,12 +45,17 @@ def is_another(about: "About", known: Known) -> bool:
     return about.internal_date is not None and aware(about.internal_date) != known.received_at
 
 
+def id_key_of(header: bytes) -> str:
+    """The key of the Message-ID in these header fields; empty where there is none."""
+    return own_id_key(parse_headers(header))
+
+
 def is_another_by_id(about: "About", known: Known, header: bytes) -> bool:
     """The same of a message of which more is known: also by the Message-ID in these header fields.
 
     Where one of the two has none, the size has to do.
     """
-    key = own_id_key(parse_headers(header))
+    key = id_key_of(header)
     has_changed = key != known.message_id_key if key and known.message_id_key else about.size != known.size
     return has_changed or is_another(about, known)
 

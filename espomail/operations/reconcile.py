@@ -3,8 +3,8 @@
 Mail of which the header alone is here, since it was over `max_size`, is missing once it is within that.
 
 Mail above a folder's position is not compared, since the next run takes it in. A known UID is another
-message's by now where that has another date: its server was set back to an older state. Mail that the journal
-knows by a UID of before is recognised by its date and size.
+message's by now where that has another date, or another size and Message-ID: its server was set back to an
+older state. Mail that the journal knows by a UID of before is recognised by its date and size.
 """
 
 import time
@@ -29,6 +29,7 @@ from espomail.intake.download import aware
 from espomail.intake.imap import Session, sign_in
 from espomail.intake.left_over import settle_left_over
 from espomail.intake.lock import run_lock
+from espomail.intake.messages import Known
 from espomail.intake.reader import Reader
 from espomail.intake.set_back import is_another
 from espomail.intake.settle import Pace, settle_kept
@@ -155,7 +156,7 @@ class _Folder:
         self.missing: dict[int, str] = {}
         if self.position.uidvalidity == self.uidvalidity:
             read = [uid for uid in uids if uid <= self.position.last_uid]
-            self.missing = _missing(mailbox, folder, self.uidvalidity, session.about(folder, read))
+            self.missing = _missing(mailbox, folder, self.uidvalidity, session.about(folder, read), session)
 
     @property
     def is_set_back(self) -> bool:
@@ -195,11 +196,36 @@ def _headers_alone(mailbox: str, folder: str) -> set[int]:
     return {entry for (entry,) in tuples_of(rows.where(Email.is_partial, ~Email.is_deleted, has_id))}
 
 
-def _missing(mailbox: Mailbox, folder: str, uidvalidity: int, there: Mapping[int, "About"]) -> dict[int, str]:
+def _of_another_id(
+    mailbox: str, folder: str, known: Mapping[int, Known], there: Mapping[int, "About"], session: Session
+) -> set[int]:
+    """The UIDs with the date that they were read with, and another size and Message-ID.
+
+    The size alone proves nothing: some servers guess it.
+    """
+    differing = {
+        known[uid].entry: uid
+        for uid, about in there.items()
+        if uid in known and about.size != known[uid].size and not is_another(about, known[uid])
+    }
+    if not differing:
+        return set()
+    found = session.id_keys(folder, list(differing.values()))
+    has_id = ~Email.message_id.endswith(f"@{NO_MESSAGE_ID_DOMAIN}>")
+    rows = Journal.select(Journal.id, Email.message_id_key).join(Email, on=Journal.email == Email.id)
+    rows = rows.where(Journal.mailbox == mailbox, Journal.folder == folder, has_id)
+    keys = {differing[entry]: key for entry, key in tuples_of(rows) if entry in differing}
+    return {uid for uid, key in keys.items() if found.get(uid) and found[uid] != key}
+
+
+def _missing(
+    mailbox: Mailbox, folder: str, uidvalidity: int, there: Mapping[int, "About"], session: Session
+) -> dict[int, str]:
     """What is there and without an outcome, by UID: what is to be said of it."""
     known = journal.known(mailbox.key, folder, uidvalidity)
     headers = _headers_alone(mailbox.key, folder)
     others = {uid for uid, about in there.items() if uid in known and is_another(about, known[uid])}
+    others |= _of_another_id(mailbox.key, folder, known, there, session)
     is_former = (Journal.uidvalidity != uidvalidity) | (Journal.uid < 0)
     former = Journal.select(Journal.received_at, Journal.size).where(
         Journal.mailbox == mailbox.key, Journal.folder == folder, is_former

@@ -2,7 +2,7 @@
 
 import fcntl
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -181,6 +181,18 @@ def test_folder_that_the_server_refuses_keeps_no_other_back(read: Desk):
     assert ended.exit_code == 1
     assert "there is no folder 'Nowhere'; there are: INBOX" in ended.stderr
     assert ended.stdout == f"support\tINBOX\t2\t{NEVER}\n"
+
+
+def test_mail_under_known_uids_that_came_in_the_same_second_is_found(desk: Desk):
+    at = datetime.now(UTC) - timedelta(days=2)
+    copy = desk.mailboxes.back_up(desk.address)
+    desk.mailboxes.deliver(desk.address, mail("One"), at=at)
+    desk.espomail.ok("fetch", "--no-send")
+    desk.mailboxes.set_back(desk.address, copy)
+    desk.mailboxes.deliver(desk.address, mail("Another one"), at=at)
+    assert differences(desk) == [("support", "INBOX", 1, GIVEN_AGAIN)]
+    assert desk.espomail.run("reconcile", "--fetch-missing").exit_code == 0
+    assert {case["name"] for case in desk.espomail.json("case", "list")} == {"One", "Another one"}
 
 
 def test_server_that_keeps_the_comparison_waiting_keeps_no_run_waiting(read: Desk):
