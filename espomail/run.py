@@ -34,7 +34,8 @@ from espomail.intake.reader import Reader, Unreadable
 from espomail.intake.settle import Pace, Settled, preview, settle_kept
 from espomail.intake.tally import Tally
 from espomail.intake.turns import turns
-from espomail.intake.visits import Order, Visits
+from espomail.intake.visit import Order
+from espomail.intake.visits import Visits
 from espomail.mail import templating
 from espomail.mail.reading import Reading
 from espomail.outbox import copies, queue

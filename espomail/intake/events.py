@@ -1,7 +1,10 @@
-"""What visits to mailboxes bring and ask: told to the only one who knows the database."""
+"""What visits to mailboxes bring and ask, and the line by which it reaches the only one who writes."""
 
 import queue
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
@@ -10,6 +13,10 @@ from espomail.errors import EspomailError
 from espomail.intake.after_import import Some
 from espomail.intake.connect import Refused
 from espomail.intake.messages import Batch, Known, Position, Target
+
+LOOKS_UP_S: Final = 0.25  # how often a thread that waits sees whether it is still listened to
+
+Answer = TypeVar("Answer")
 
 
 class Brought(Struct, frozen=True):
@@ -74,4 +81,49 @@ class Left(Struct, frozen=True):
     trouble: EspomailError | None
 
 
+class Gone(Struct, frozen=True):
+    """A thread that went from visit to visit has ended."""
+
+
 Event = Brought | FolderFailed | Recalling | Asked | Copying | Told | FoundOthers | Left
+
+
+class Stopped(Exception):
+    """Nobody listens any more."""
+
+
+class Line:
+    """From many threads to one listener; it holds few events, so that no thread runs far ahead."""
+
+    def __init__(self, most: int) -> None:
+        self._events: queue.Queue[Event | Gone] = queue.Queue(most)
+        self._is_stopped = threading.Event()
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._is_stopped.is_set()
+
+    def stop(self) -> None:
+        """Listen no more: who speaks from now on hears of it."""
+        self._is_stopped.set()
+
+    def next(self, timeout_s: float = 0) -> Event | Gone | None:
+        """The event that waits for longest, or the first within the time; None where there is none."""
+        with suppress(queue.Empty):
+            return self._events.get(block=timeout_s > 0, timeout=timeout_s)
+        return None
+
+    def put(self, event: Event | Gone) -> None:
+        """Tell the listener, once there is room. Raises Stopped."""
+        while not self.is_stopped:
+            with suppress(queue.Full):
+                return self._events.put(event, timeout=LOOKS_UP_S)
+        raise Stopped
+
+    def ask(self, question: Event, answer: "queue.SimpleQueue[Answer]") -> Answer:
+        """Ask the listener, and wait until the answer is put. Raises Stopped."""
+        self.put(question)
+        while not self.is_stopped:
+            with suppress(queue.Empty):
+                return answer.get(timeout=LOOKS_UP_S)
+        raise Stopped

@@ -19,12 +19,13 @@ from espomail.config.load import load
 from espomail.config.oauth2 import OAuth2
 from espomail.config.schema import Imap
 from espomail.errors import LoginRefused
-from espomail.intake import health, journal, visits
+from espomail.intake import health, journal, visit, visits
 from espomail.intake import imap as imap_module
 from espomail.intake.events import Left
 from espomail.intake.messages import Position
 from espomail.intake.turns import turns
-from espomail.intake.visits import Order, Visits
+from espomail.intake.visit import Order
+from espomail.intake.visits import Visits
 from espomail.report import FetchReport, FetchRequest
 from espomail.sign_in import secret
 from espomail.store.connection import close_database
@@ -292,7 +293,7 @@ def test_visit_that_ends_while_it_is_given_up_is_not_told_as_too_slow(
     sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     may_go_on = threading.Event()
-    monkeypatch.setattr(visits, "secret_for", lambda *_, **__: may_go_on.wait() and "p")
+    monkeypatch.setattr(visit, "secret_for", lambda *_, **__: may_go_on.wait() and "p")
     monkeypatch.setattr(visits, "PATIENCE_S", 0)
     order = late_order(tmp_path, sound, "m")
     mailboxes = order.config.mailboxes
@@ -301,7 +302,7 @@ def test_visit_that_ends_while_it_is_given_up_is_not_told_as_too_slow(
         def let_it_end_too_late() -> bool:
             wait_until(lambda: time.monotonic() > order.over_at, "the end of the time")
             may_go_on.set()
-            wait_until(going_on._events.full, "the end of the visit and of its thread")
+            wait_until(going_on._line._events.full, "the end of the visit and of its thread")
             return True
 
         assert list(going_on.events(let_it_end_too_late)) == [Left(mailboxes["m"], None)]
@@ -312,7 +313,7 @@ def test_visit_that_ends_once_it_was_given_up_is_not_told_again(
     sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     may_end = threading.Event()
-    monkeypatch.setattr(visits, "secret_for", lambda *_, **__: may_end.wait() and "p")
+    monkeypatch.setattr(visit, "secret_for", lambda *_, **__: may_end.wait() and "p")
     monkeypatch.setattr(visits, "PATIENCE_S", 0)
     order = late_order(tmp_path, sound, "m", "n")
     with Visits(list(order.config.mailboxes.values()), order) as going_on:
@@ -320,7 +321,7 @@ def test_visit_that_ends_once_it_was_given_up_is_not_told_again(
         for event in going_on.events(lambda: False):
             told.append(event.mailbox.key)
             if len(told) == 1:
-                going_on._events.put(event)  # as its thread may have been about to
+                going_on._line._events.put(event)  # as its thread may have been about to
         assert sorted(told) == ["m", "n"]
     may_end.set()
     close_database()
@@ -359,14 +360,14 @@ def test_server_is_not_accused_of_our_own_slowness(
 def test_fault_of_the_program_over_one_mailbox_stops_no_other(
     sound: ScriptedImap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    secret_for = visits.secret_for
+    secret_for = visit.secret_for
 
     def faulty(imap: Imap, *more: object, **named: object) -> object:
         if imap.username == "bad":
             raise KeyError("surprise")
         return secret_for(imap, *more, **named)
 
-    monkeypatch.setattr(visits, "secret_for", faulty)
+    monkeypatch.setattr(visit, "secret_for", faulty)
     report = fetch(tmp_path, {"bad": sound, "good": sound}, 10)
     assert [box.ok for box in report.mailboxes] == [False, True]
     assert "a fault of the program: KeyError" in (report.mailboxes[0].error or "")
