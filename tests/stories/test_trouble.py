@@ -35,11 +35,15 @@ def test_mail_that_is_refused_for_now_waits_and_goes_out_later_once(desk: Desk, 
     assert desk.espomail.json("outbox", "list") == []
 
 
-def test_mail_that_is_refused_for_good_is_noted_on_its_case(desk: Desk, scripted_smtp: ScriptedSmtp):
+def test_mail_that_is_refused_for_good_is_told_once_and_noted_on_its_case(
+    desk: Desk, scripted_smtp: ScriptedSmtp
+):
     use_scripted(desk, scripted_smtp)
     scripted_smtp.answers("RCPT", "550 5.1.1 no such user")
     desk.writes(desk.customer("carl"), "Question")
-    assert desk.espomail.run("fetch").exit_code == 0
+    first = desk.espomail.run("fetch")
+    assert (first.exit_code, "was refused: 550 5.1.1 no such user" in first.stderr) == (1, True)
+    assert desk.espomail.ok("fetch") == ""
     stream = desk.espomail.json("case", "show", 1)["stream"]
     assert "550 5.1.1 no such user" in stream[-1]["text"]
     assert desk.espomail.json("email", "list")[0]["status"] == "failed"
