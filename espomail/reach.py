@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from espomail.config.section import MASK
-from espomail.errors import ServerTrouble
+from espomail.errors import ServerTrouble, TryAgainLater
 
 SILENCE_S: Final = 25.0  # how long a server may say nothing
 SLOWEST_BYTES_PER_S: Final = 100_000  # messages that travel as fast as this may take their time
@@ -88,11 +88,15 @@ class _Watchman:
         self._thread: threading.Thread | None = None
 
     def wake_for(self, watch: Watch, moment: float) -> None:
+        """Raises TryAgainLater where the system lets no thread begin."""
         with self._changed:
             heapq.heappush(self._alarms, (moment, next(self._serial), watch))
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._keep_watch, daemon=True)
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except RuntimeError as trouble:
+                    raise TryAgainLater(f"no thread can be started: {trouble}") from trouble
             elif self._alarms[0][2] is watch:
                 self._changed.notify()
 

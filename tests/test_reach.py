@@ -14,7 +14,7 @@ import pytest
 from espomail import reach
 from espomail.config.schema import Imap
 from espomail.config.validate import decode_amount
-from espomail.errors import ServerTrouble
+from espomail.errors import ServerTrouble, TryAgainLater
 from espomail.reach import (
     LONGEST_SAID_CHARS,
     Tls,
@@ -97,3 +97,17 @@ def test_host_is_looked_up_though_the_system_lets_no_thread_begin(monkeypatch):
 
     monkeypatch.setattr(reach, "threading", SimpleNamespace(Thread=no_thread))
     assert [one[4] for one in addresses_of(HOST, 25, 5)] == [(HOST, 25)]
+
+
+def test_connection_that_nobody_can_watch_over_is_for_later(monkeypatch):
+    class NoThread:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(reach, "_watchman", reach._Watchman())
+    monkeypatch.setattr(reach, "threading", SimpleNamespace(Thread=NoThread))
+    with pytest.raises(TryAgainLater, match="no thread can be started"), reach.watched(5, "somewhere"):
+        pass

@@ -100,8 +100,11 @@ class _Guard:
 
     def watch_over(self, group: int) -> None:
         if self._process.stdin is not None:
-            self._process.stdin.write(b"%d\n" % group)
-            self._process.stdin.flush()
+            with contextlib.suppress(
+                BrokenPipeError
+            ):  # it has been killed; the program still has its time-out
+                self._process.stdin.write(b"%d\n" % group)
+                self._process.stdin.flush()
 
 
 class _Heard:

@@ -2,6 +2,7 @@
 
 import resource
 import time
+from pathlib import Path
 from typing import Final
 
 MEMORY_BYTES: Final = 1024**3  # and for each of the message's bytes as many more:
@@ -18,8 +19,17 @@ def limit(size_bytes: int) -> int:
     memory_bytes = MEMORY_BYTES + MEMORY_PER_BYTE * size_bytes
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (used_s + PROCESSOR_S, resource.RLIM_INFINITY))
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (_address_space_bytes() + memory_bytes, resource.RLIM_INFINITY))
     return memory_bytes
+
+
+def _address_space_bytes() -> int:
+    """What this process has set aside so far, used or not: its threads' stacks alone may be a lot."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except OSError:  # no Linux
+        return 0
+    return pages * resource.getpagesize()
 
 
 def lift() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from espomail.errors import TryAgainLater
 from espomail.intake.journal import Kept
 from espomail.intake.limits import limit
 from espomail.mail.reading import Reading, read, read_many, unpack
@@ -97,16 +98,32 @@ class Reader:
             return [self.read_alone(one) for one in kept]
 
     def read_alone(self, kept: Kept) -> Reading | Unreadable:
-        """Read one message under limits of memory and processor time, in a process that may die of it."""
-        if self._cell is None:
-            self._cell = _new_pool(1)
+        """Read one message under limits of memory and processor time, in a process that may die of it.
+
+        Raises TryAgainLater where the system lets no process begin.
+        """
+        cell = self._living_cell()
         try:
-            return unpack(self._cell.submit(_read_limited, kept.raw, kept.is_partial).result())[0]
+            return unpack(cell.submit(_read_limited, kept.raw, kept.is_partial).result())[0]
         except BrokenExecutor:
             self._cell = None
             return Unreadable("reading it has killed the process that read it, or taken a minute")
         except MemoryError as limits:
             return Unreadable(f"reading it takes more than {limits} of memory")
+
+    def _living_cell(self) -> "ProcessPoolExecutor":
+        """A cell that answers, so that its death is the doing of the message that it is given."""
+        if self._cell is not None:
+            with suppress(BrokenExecutor):
+                self._cell.submit(read_many, []).result()
+                return self._cell
+        try:
+            self._cell = _new_pool(1)
+            self._cell.submit(read_many, []).result()
+        except (OSError, EOFError, RuntimeError) as trouble:
+            self._cell = None
+            raise TryAgainLater(f"no process can be started to read mail in: {trouble}") from trouble
+        return self._cell
 
 
 def read_all(kept: Sequence[Kept]) -> list[Reading]:

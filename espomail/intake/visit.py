@@ -10,7 +10,7 @@ from functools import partial
 from msgspec import Struct
 
 from espomail.config.schema import Config, Mailbox
-from espomail.errors import EspomailError, ProgramFault, ServerTrouble, WrongConfiguration
+from espomail.errors import EspomailError, ProgramFault, ServerTrouble, TryAgainLater, WrongConfiguration
 from espomail.intake.after_import import Some, tell_server
 from espomail.intake.connect import Refused
 from espomail.intake.download import HeaderWillDo
@@ -73,7 +73,7 @@ class Visit:
                 self._ask_for_suspects(session)
         except Stopped:
             raise
-        except (ServerTrouble, WrongConfiguration) as trouble:
+        except (ServerTrouble, WrongConfiguration, TryAgainLater) as trouble:
             return trouble
         except Exception as fault:  # noqa: BLE001  # the guard around one mailbox: none may stop the others
             return ProgramFault.of(fault)

@@ -1,5 +1,6 @@
 """Reading in another process gives what reading here gives."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from espomail.errors import TryAgainLater
 from espomail.intake import reader as reader_module
 from espomail.intake.journal import Kept
 from espomail.intake.reader import Reader, read_all
@@ -128,6 +130,24 @@ def test_several_batches_over_which_a_process_has_died_do_not_end_the_next_one(m
         next_one = reader._pool
         assert in_hand[1]() == read_all(KEPT)
         assert reader._pool is next_one
+
+
+def test_message_is_not_blamed_for_a_process_that_died_before_it():
+    with Reader() as reader:
+        assert reader.read_alone(KEPT[0]) == read_all(KEPT)[0]
+        for process in reader._cell._processes.values():
+            process.kill()
+            process.join()
+        assert reader.read_alone(KEPT[1]) == read_all(KEPT)[1]
+
+
+def test_message_waits_where_no_process_can_be_had(monkeypatch):
+    def refused(_processes: int) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(reader_module, "_new_pool", refused)
+    with Reader() as reader, pytest.raises(TryAgainLater, match="no process can be started"):
+        reader.read_alone(KEPT[0])
 
 
 def test_program_that_is_killed_leaves_no_process_behind(tmp_path):
