@@ -1,6 +1,7 @@
 """Reaching a server, of mail or of tokens: trusted certificates only, and each trouble told in one line."""
 
 import heapq
+import ipaddress
 import itertools
 import queue
 import re
@@ -185,8 +186,10 @@ class Tls:
 def addresses_of(host: str, port: int | None, time_s: float) -> Sequence[AddressInfo]:
     """What the system knows of the host. Raises OSError, also when the time is over, or ValueError.
 
-    A look-up cannot be cut: one that takes too long is left to a thread of its own.
+    A look-up cannot be cut: one that takes too long is left to a thread of its own. An address needs none.
     """
+    if _is_address(host):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     answers: queue.SimpleQueue[Sequence[AddressInfo] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
@@ -206,6 +209,14 @@ def addresses_of(host: str, port: int | None, time_s: float) -> Sequence[Address
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def connected(host: str, port: int, time_s: float, watch: Watch) -> socket.socket:

@@ -96,7 +96,7 @@ def test_host_is_looked_up_though_the_system_lets_no_thread_begin(monkeypatch):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(reach, "threading", SimpleNamespace(Thread=no_thread))
-    assert [one[4] for one in addresses_of(HOST, 25, 5)] == [(HOST, 25)]
+    assert (HOST, 25) in [one[4] for one in addresses_of("localhost", 25, 5)]
 
 
 def test_connection_that_nobody_can_watch_over_is_for_later(monkeypatch):

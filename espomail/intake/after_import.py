@@ -111,12 +111,12 @@ def forget_needless(mailboxes: Collection[Mailbox]) -> None:
     That is what the configuration wants to be left alone by now; where it says delete, a message of which the
     header alone is here; and one whose UID is another message's by now.
     """
-    keeping = [mailbox.key for mailbox in mailboxes if mailbox.imap.after_import == "keep"]
-    deleting = [mailbox.key for mailbox in mailboxes if mailbox.imap.after_import == "delete"]
-    is_needless = (
-        AfterImport.mailbox.in_(keeping)
-        | (AfterImport.mailbox.in_(deleting) & Journal.is_partial)
-        | (Journal.uid < 0)
-    )
-    rows = AfterImport.select(AfterImport.journal).join(Journal).where(is_needless)
-    forget([entry for (entry,) in tuples_of(rows)])
+    wanted = {mailbox.key: mailbox.imap.after_import for mailbox in mailboxes}
+
+    def is_needless(mailbox: str, is_partial: bool, uid: int) -> bool:
+        what = wanted.get(mailbox)
+        return what == "keep" or (what == "delete" and is_partial) or uid < 0
+
+    columns = (AfterImport.journal, AfterImport.mailbox, Journal.is_partial, Journal.uid)
+    rows = tuples_of(AfterImport.select(*columns).join(Journal))
+    forget([entry for entry, *told in rows if is_needless(*told)])

@@ -104,9 +104,10 @@ def _news(name: str, error: str | None, known: Row | None) -> list[str]:
 def of_parked(mailboxes: Iterable[str]) -> News:
     """What people are to be told of parked messages, a line each, and once: also those of a run that died."""
     untold = Journal.select(Journal.id, Journal.mailbox, Journal.folder, Journal.error).where(
-        Journal.outcome == "quarantined", ~Journal.is_told, Journal.mailbox.in_(list(mailboxes))
+        Journal.outcome == "quarantined", ~Journal.is_told
     )
-    rows = list(untold.order_by(Journal.id))
+    chosen = frozenset(mailboxes)
+    rows = [row for row in untold.order_by(Journal.id) if row.mailbox in chosen]
     news = [
         f"mailbox {row.mailbox}, folder {row.folder}: a message is parked: {_last_line(row.error or '')}; "
         f"see: espomail quarantine show {row.id}"

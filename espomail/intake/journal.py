@@ -64,7 +64,10 @@ def positions(mailboxes: Iterable[str]) -> dict[tuple[str, str], Position]:
 
 def untold_set_backs(mailboxes: Iterable[str]) -> dict[tuple[str, str], str]:
     """What no run has told yet of servers that were set back, by mailbox and folder."""
-    return {place: one.untold for place, one in positions(mailboxes).items() if one.untold is not None}
+    chosen = frozenset(mailboxes)
+    columns = (FolderPosition.mailbox, FolderPosition.folder, FolderPosition.untold)
+    untold = FolderPosition.select(*columns).where(FolderPosition.untold.is_null(False))
+    return {(mailbox, folder): said for mailbox, folder, said in tuples_of(untold) if mailbox in chosen}
 
 
 def told_set_backs(places: Iterable[tuple[str, str]]) -> Changes:
@@ -146,8 +149,9 @@ def waiting(mailboxes: Iterable[str]) -> list[Kept]:
 
 def left_over(mailboxes: Iterable[str]) -> list[int]:
     """The entries that an earlier run has kept and not decided: it died, or their rules raised."""
-    rows = Journal.select(Journal.id).where(Journal.outcome == "new", Journal.mailbox.in_(list(mailboxes)))
-    return [row.id for row in rows.order_by(Journal.id)]
+    chosen = frozenset(mailboxes)
+    rows = Journal.select(Journal.id, Journal.mailbox).where(Journal.outcome == "new").order_by(Journal.id)
+    return [entry for entry, mailbox in tuples_of(rows) if mailbox in chosen]
 
 
 def again(entry_id: int) -> Kept | None:
