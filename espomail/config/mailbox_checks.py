@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from espomail.config.addresses import is_address, is_host, is_loopback
 from espomail.config.faults import Path, quoted
@@ -141,7 +141,10 @@ def _clear_text(mailbox: Mailbox, _config: Config) -> Found:
 
 
 def _since_later(mailbox: Mailbox, config: Config) -> Found:
-    if mailbox.imap.fetch_since > datetime.now(zone(config)).date():
+    now = datetime.now(UTC)
+    if mailbox.imap.fetch_since < now.date():  # of which no zone is ahead by more than a day
+        return
+    if mailbox.imap.fetch_since > now.astimezone(zone(config)).date():
         yield ("imap", "fetch_since"), "is a day to come: no mail before it is ever read"
 
 
