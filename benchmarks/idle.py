@@ -23,6 +23,8 @@ from tests.office import mail
 from tests.servers.dovecot import Dovecot
 from tests.servers.ports import HOST
 
+AS_INSTALLED = "service imap-login {\n  service_count = 1\n}\n"  # Debian's Dovecot: a process for each login
+
 MAILBOX = """
   box{number}:
     kind: group
@@ -83,7 +85,10 @@ def main() -> None:
     given = options.parse_args()
     if shutil.which("mbsync") is None:
         sys.exit("mbsync is missing: apt-get install isync")
-    with Dovecot() as dovecot, tempfile.TemporaryDirectory(prefix="espomail-benchmark-") as folder:
+    with (
+        Dovecot(more=AS_INSTALLED) as dovecot,
+        tempfile.TemporaryDirectory(prefix="espomail-benchmark-") as folder,
+    ):
         for number in range(given.mailboxes):
             dovecot.deliver(f"box{number}@example.com", mail("Old"))
         print(f"{given.mailboxes} idle mailboxes; {os.cpu_count()} processors")
