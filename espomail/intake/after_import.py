@@ -13,8 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from espomail.config.schema import Imap, Mailbox, MoveTo
-from espomail.intake.imap import Session, UidsChanged
+from espomail.intake.imap import Session
 from espomail.intake.messages import Known, Target
+from espomail.intake.set_back import UidsChanged
 from espomail.store import write
 from espomail.store.changes import change, remove
 from espomail.store.connection import writing
@@ -69,9 +70,9 @@ def tell_server(imap: Imap, session: Session, some: Some, begin: Begin) -> None:
     with suppress(UidsChanged):  # then these messages cannot be named any more
         match imap.after_import:
             case "seen":
-                session.mark_seen(some.folder, some.uidvalidity, some.known)
+                session.deeds.mark_seen(some.folder, some.uidvalidity, some.known)
             case "delete":
-                session.delete(some.folder, some.uidvalidity, some.known)
+                session.deeds.delete(some.folder, some.uidvalidity, some.known)
             case MoveTo(move=folder):
                 _move(session, some, folder, begin)
 
@@ -79,12 +80,12 @@ def tell_server(imap: Imap, session: Session, some: Some, begin: Begin) -> None:
 def _move(session: Session, some: Some, folder: str, begin: Begin) -> None:
     """Move messages. On a server that can only copy and delete, none is copied a second time."""
     if some.target is not None:
-        copied = session.copied(some.target, some.known)
-        session.delete(some.folder, some.uidvalidity, copied)
+        copied = session.deeds.copied(some.target, some.known)
+        session.deeds.delete(some.folder, some.uidvalidity, copied)
         some = replace(some, known={uid: one for uid, one in some.known.items() if uid not in copied})
-    if some.known and not session.moves_at_once:
-        begin(some, session.target(folder))
-    session.move(some.folder, some.uidvalidity, some.known, folder)
+    if some.known and not session.deeds.moves_at_once:
+        begin(some, session.deeds.target(folder))
+    session.deeds.move(some.folder, some.uidvalidity, some.known, folder)
 
 
 def begin_copying(some: Some, target: Target) -> None:

@@ -1,14 +1,12 @@
-"""A session with an IMAP server: new messages in batches, flags untouched, and what is done after import.
+"""A session with an IMAP server: new messages in batches, flags untouched.
 
 It trusts nothing: UIDs are sorted here, `n:*` is known to name the last mail always, a hole is a mail that
 was deleted meanwhile, and what was not asked for is passed over.
 """
 
 import imaplib
-import re
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import partial
@@ -17,15 +15,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from espomail.config.schema import Imap
-from espomail.errors import ServerTrouble
 from espomail.intake.advance import Advance
 from espomail.intake.connect import Refused, connect, leave, told_as_trouble
-from espomail.intake.download import Download, HeaderWillDo, Part, aware
+from espomail.intake.deeds import Deeds
+from espomail.intake.download import Download, HeaderWillDo, Part
 from espomail.intake.login import log_in
-from espomail.intake.messages import Batch, Known, Position, RawMessage, Recall, Target
+from espomail.intake.messages import Batch, Position, RawMessage, Recall
 from espomail.intake.search import Found, Search, midnight, nothing_known, number
 from espomail.intake.server_folders import has_folder, need_folder, server_folders
-from espomail.intake.set_back import GivenAgain, SetBack, id_key_of, is_another_by_id, is_anothers
+from espomail.intake.set_back import SetBack, UidsChanged, how_set_back, id_key_of
 from espomail.reach import SILENCE_S, Watch, clean, watched
 from espomail.sign_in.token import Token
 
@@ -35,11 +33,6 @@ if TYPE_CHECKING:
 GRACE_S: Final = 20
 LONGEST_SIGN_IN_S: Final = 60.0  # from the first look-up on, however long the session may last
 FOLDERS_NAMED: Final = 20
-FORBIDDEN: Final = re.compile(r"NOPERM|permission denied", re.IGNORECASE)
-
-
-class UidsChanged(Refused):
-    """The folder has been given new UIDs, so that the known ones may mean other messages."""
 
 
 @contextmanager
@@ -73,6 +66,7 @@ class Session:
         self._watch = watch
         self._download = Download(client, cut_at)
         self._search = Search(client, self._download)
+        self.deeds = Deeds(client, host, self._download, self._search)
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
@@ -133,7 +127,7 @@ class Session:
             try:
                 found = look(position)
             except SetBack as noticed:  # new mail has UIDs that have been read: it is found by date
-                set_back = self._set_back(folder, str(noticed))
+                set_back = how_set_back(self._host, folder, str(noticed))
                 position = msgspec.structs.replace(position, uidvalidity=None, untold=set_back)
                 found = look(position, besides=noticed.above)
             advance = Advance(found, uid_next, suspects_only=suspects_only)
@@ -212,64 +206,6 @@ class Session:
                 yield part.messages
             self._refuse_withheld(folder, withheld)
 
-    def mark_seen(self, folder: str, uidvalidity: int, known: Mapping[int, Known]) -> None:
-        """Set the Seen flag."""
-        with self._changing(folder, uidvalidity, known, "marking as seen") as uids:
-            if uids:
-                self._client.add_flags(uids, [rb"\Seen"], silent=True)
-
-    @property
-    def moves_at_once(self) -> bool:
-        """Whether a move cannot be cut in two, which would leave copies."""
-        return bool(self._client.has_capability("MOVE"))
-
-    def target(self, folder: str) -> Target:
-        """A folder that messages are to be copied to, which is made where it is missing, as it is now."""
-        with told_as_trouble(f"{self._host}: folder {folder}"):
-            need_folder(self._client, self._host, folder)
-            state = self._status(folder)
-            return Target(folder, number(state[b"UIDVALIDITY"]), number(state[b"UIDNEXT"]))
-
-    def copied(self, target: Target, known: Mapping[int, Known]) -> dict[int, Known]:
-        """Those of which there is a copy that came to the target since: a copy keeps date and size."""
-        with told_as_trouble(f"{self._host}: looking into {target.folder}"):
-            if not has_folder(self._client, target.folder):
-                return {}
-            uidvalidity, _ = self._examine(target.folder)
-            first = target.uid_next if uidvalidity == target.uidvalidity else 1
-            came = [uid for uid in self._search.uids(["UID", f"{first}:*"]) if uid >= first]
-            copies = Counter(
-                (aware(about.internal_date), about.size)
-                for about in self._download.about(came).values()
-                if about.internal_date is not None
-            )
-        found = {}
-        for uid, one in known.items():
-            if copies[one.received_at, one.size] > 0:
-                copies[one.received_at, one.size] -= 1
-                found[uid] = one
-        return found
-
-    def move(self, folder: str, uidvalidity: int, known: Mapping[int, Known], target: str) -> None:
-        """Move messages to another folder, which is made where it is missing."""
-        with self._changing(folder, uidvalidity, known, f"moving to {target}") as uids:
-            if not uids:
-                return
-            need_folder(self._client, self._host, target)
-            if self.moves_at_once:
-                self._client.move(uids, target)
-                return
-            self._need_uid_expunge()
-            self._client.copy(uids, target)
-            self._delete(uids)
-
-    def delete(self, folder: str, uidvalidity: int, known: Mapping[int, Known]) -> None:
-        """Delete messages, and no other that happens to be marked as deleted."""
-        with self._changing(folder, uidvalidity, known, "deleting") as uids:
-            self._need_uid_expunge()
-            if uids:
-                self._delete(uids)
-
     def append(self, folder: str, raw: bytes, at: datetime) -> None:
         """Put a copy of what was sent into a folder, as read."""
         with told_as_trouble(f"{self._host}: saving in {folder}"):
@@ -342,70 +278,6 @@ class Session:
             return []
         self._client.noop()  # lets the server forget what was deleted since the folder was selected
         return self._search.uids(["UID", ",".join(map(str, uids))], within=uids)
-
-    # --- changing
-
-    @contextmanager
-    def _changing(
-        self, folder: str, uidvalidity: int, known: Mapping[int, Known], doing: str
-    ) -> Iterator[list[int]]:
-        """Select the folder for writing, if its UIDs still are what they were; gives those of these messages.
-
-        Left out are those that are gone, and those that are others' by now, of which GivenAgain is raised at
-        the end: the server was set back.
-        """
-        with _told_where_forbidden(), told_as_trouble(f"{self._host}: folder {folder}: {doing}"):
-            answer = self._client.select_folder(folder)
-            if answer.get(b"UIDVALIDITY") != uidvalidity:
-                raise UidsChanged(f"{self._host}: folder {folder} has new UIDs; {doing} is given up")
-            about = self._download.about_with_id(list(known))
-            others = self._others(known, about)
-            yield [uid for uid in known if uid in about and uid not in others]
-            if others:
-                said = self._set_back(folder, is_anothers(others[0]))
-                raise GivenAgain(said, others)
-
-    def _others(self, known: Mapping[int, Known], about: Mapping[int, "About"]) -> list[int]:
-        """The UIDs that are other messages' by now.
-
-        Servers and we may differ over where a broken header has its Message-ID, so that one that seems to be
-        another is read by us.
-        """
-        seeming = [uid for uid, one in about.items() if is_another_by_id(one, known[uid], one.id_field)]
-        headers = self._download.headers(seeming)
-        return [
-            uid
-            for uid in seeming
-            if uid not in headers or is_another_by_id(about[uid], known[uid], headers[uid])
-        ]
-
-    def _set_back(self, folder: str, said: str) -> str:
-        why = "the server lost mail, or was set back to an older state; its latest mail is read again"
-        return f"{self._host}: folder {folder}: {said}: {why}"
-
-    def _need_uid_expunge(self) -> None:
-        if not self._client.has_capability("UIDPLUS"):
-            raise ServerTrouble(
-                f"{self._host}: has neither MOVE nor UIDPLUS, so that messages cannot be removed one by one; "
-                "set after_import: seen",
-                is_temporary=False,
-            )
-
-    def _delete(self, uids: Sequence[int]) -> None:
-        self._client.delete_messages(uids, silent=True)
-        self._client.uid_expunge(uids)
-
-
-@contextmanager
-def _told_where_forbidden() -> Iterator[None]:
-    """Where this login may not change a folder (RFC 5530 §3), say what can be done about it."""
-    try:
-        yield
-    except Refused as refused:
-        if FORBIDDEN.search(refused.said) is None:
-            raise
-        advice = "have this login given the right (espomail mailbox test names it), or set after_import: keep"
-        raise Refused(f"{refused.said}; {advice}") from refused
 
 
 def _is_unchanged(state: dict[bytes, int], position: Position) -> bool:

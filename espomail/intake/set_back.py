@@ -24,6 +24,10 @@ class SetBack(Exception):
         self.above = above
 
 
+class UidsChanged(Refused):
+    """The folder has been given new UIDs, so that the known ones may mean other messages."""
+
+
 class GivenAgain(Refused):
     """These UIDs have been given to other messages than those that the server was to be told of."""
 
@@ -35,6 +39,12 @@ class GivenAgain(Refused):
 def is_anothers(uid: int) -> str:
     """How it is said."""
     return f"UID {uid} is another message's than when it was read"
+
+
+def how_set_back(host: str, folder: str, said: str) -> str:
+    """What people are told: what tells that the folder was set back, and what follows."""
+    why = "the server lost mail, or was set back to an older state; its latest mail is read again"
+    return f"{host}: folder {folder}: {said}: {why}"
 
 
 def is_another(about: "About", known: Known) -> bool:

@@ -350,9 +350,9 @@ def test_messages_are_marked_moved_and_deleted_one_by_one(mailboxes, user, imap)
     messages, position = fetched(imap)
     first, second, third, _ = ({one.uid: as_known(one)} for one in messages)
     with sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session:
-        session.mark_seen("INBOX", position.uidvalidity, first)
-        session.move("INBOX", position.uidvalidity, second, mailboxes.name("Done"))
-        session.delete("INBOX", position.uidvalidity, third)
+        session.deeds.mark_seen("INBOX", position.uidvalidity, first)
+        session.deeds.move("INBOX", position.uidvalidity, second, mailboxes.name("Done"))
+        session.deeds.delete("INBOX", position.uidvalidity, third)
     assert mailboxes.messages(user) == [mail("0"), mail("3")]
     assert mailboxes.flags(user) == [{r"\Seen"}, {r"\Deleted"}]
     assert mailboxes.messages(user, mailboxes.name("Done")) == [mail("1")]
@@ -363,7 +363,7 @@ def test_folder_that_is_only_the_way_to_another_is_made_before_mail_is_moved_the
     mailboxes.deliver(user, mail("One"))
     (message,), position = fetched(imap)
     with sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session:
-        session.move("INBOX", position.uidvalidity, {1: as_known(message)}, mailboxes.name("Done"))
+        session.deeds.move("INBOX", position.uidvalidity, {1: as_known(message)}, mailboxes.name("Done"))
     assert mailboxes.messages(user, mailboxes.name("Done")) == [mail("One")]
 
 
@@ -374,7 +374,7 @@ def test_folder_whose_name_is_a_pattern_is_made_as_any_other(mailboxes, user, im
     mailboxes.deliver(user, mail("One"))
     (message,), position = fetched(imap)
     with sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session:
-        session.move("INBOX", position.uidvalidity, {1: as_known(message)}, name)
+        session.deeds.move("INBOX", position.uidvalidity, {1: as_known(message)}, name)
     assert mailboxes.messages(user, name) == [mail("One")]
 
 
@@ -387,7 +387,7 @@ def test_what_a_login_may_not_do_is_told_with_what_to_do(mailboxes, user, imap):
         pytest.raises(ServerTrouble, match="Permission denied; have this login given the right"),
         sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session,
     ):
-        session.mark_seen("INBOX", position.uidvalidity, {1: as_known(message)})
+        session.deeds.mark_seen("INBOX", position.uidvalidity, {1: as_known(message)})
 
 
 @pytest.mark.parametrize("mailboxes", ["cyrus"], indirect=True)
@@ -406,5 +406,5 @@ def test_nothing_is_changed_in_a_folder_that_has_new_uids(mailboxes, user, imap)
         pytest.raises(ServerTrouble, match="has new UIDs; deleting is given up"),
         sign_in(imap, PASSWORD, deadline=time.monotonic() + 30) as session,
     ):
-        session.delete("INBOX", 12345, {1: as_known(message)})
+        session.deeds.delete("INBOX", 12345, {1: as_known(message)})
     assert len(mailboxes.messages(user)) == 1

@@ -366,7 +366,7 @@ def test_of_messages_that_are_alike_as_many_are_copied_as_the_target_has_more_si
     alike = datetime(2026, 11, 24, 10, tzinfo=UTC)
     known = {10: Known(1, alike, 4), 11: Known(2, alike, 3), 12: Known(3, alike, 3)}
     with sign_in(imap_of(server), PASSWORD, deadline=time.monotonic() + 5) as session:
-        assert list(session.copied(target, known)) == copied
+        assert list(session.deeds.copied(target, known)) == copied
 
 
 def test_message_that_only_looks_like_the_known_one_is_taken_in_and_what_is_here_counts_as_read(server):
