@@ -23,7 +23,7 @@ def around(owner, name, moment):
     setattr(owner, name, step)
 
 def kill_at(step, number):
-    from espomail.intake import imap, wire
+    from espomail.intake import deeds, imap, wire
     from espomail.outbox import line
     from espomail.store import connection
     passed = 0
@@ -34,7 +34,10 @@ def kill_at(step, number):
             os.killpg(0, signal.SIGKILL)
     steps = {
         "commit": [(connection.Database, "commit")],
-        "tell": [(imap.Session, name) for name in ("mark_seen", "move", "delete", "append")],
+        "tell": [
+            (imap.Session, "append"),
+            *((deeds.Deeds, name) for name in ("mark_seen", "move", "delete")),
+        ],
         "copy": [(wire.Client, name) for name in ("copy", "delete_messages", "uid_expunge")],
         "send": [(line.Line, "send")],
     }
